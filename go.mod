@@ -1,0 +1,3 @@
+module timeball
+
+go 1.26.0

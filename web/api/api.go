@@ -1,0 +1,40 @@
+// Package api is the contract between a unit and whoever reads it over HTTP: the flat Status of /api/v1.
+//
+// Every number carries its unit in its name. A value that is not known is null, never 0, and no value is rounded.
+package api
+
+// Status is the answer of GET /api/v1/status and one event of /api/v1/stream.
+type Status struct {
+	API                   int      `json:"api"`     // 1
+	Mode                  string   `json:"mode"`    // free-running, acquiring, locked, holdover, quarantine
+	Leap                  string   `json:"leap"`    // none, insert, delete, unsynchronized
+	Stratum               int      `json:"stratum"` // 16 = unsynchronised
+	RefID                 *string  `json:"refid"`
+	OffsetSeconds         *float64 `json:"offset_seconds"` // local minus reference, positive is fast
+	PrecisionSeconds      *float64 `json:"precision_seconds"`
+	BiasSeconds           *float64 `json:"bias_seconds"`
+	BiasSigmaSeconds      *float64 `json:"bias_sigma_seconds"`
+	BoundSeconds          *float64 `json:"bound_seconds"`
+	RootDispersionSeconds *float64 `json:"root_dispersion_seconds"` // as sent, rounded up to 2^-16 s
+	FrequencyRatio        *float64 `json:"frequency_ratio"`         // of the oscillator, positive runs fast
+	TemperatureCelsius    *float64 `json:"temperature_celsius"`
+	Utilisation           *float64 `json:"utilisation"` // of the processor, 0..1
+	SatellitesUsed        *int     `json:"satellites_used"`
+	Receiver              *string  `json:"receiver"`
+	Reason                string   `json:"reason"` // why the unit is not locked, in plain words; "" when all is well
+	UptimeSeconds         float64  `json:"uptime_seconds"`
+	Version               string   `json:"version"`
+	Board                 string   `json:"board"`
+	Simulated             bool     `json:"simulated"`
+	SimErrorSeconds       *float64 `json:"sim_error_seconds"` // simulated board only: true error of the clock
+
+	BoundPulseSeconds     *float64 `json:"bound_pulse_seconds"`     // part of bound_seconds: the loop
+	BoundCaptureSeconds   *float64 `json:"bound_capture_seconds"`   // part of bound_seconds: the edge capture
+	BoundReferenceSeconds *float64 `json:"bound_reference_seconds"` // part of bound_seconds: receiver, cable, UTC
+	ModeSeconds           float64  `json:"mode_seconds"`            // since the mode last changed
+	PulsesAccepted        uint64   `json:"pulses_accepted"`
+	PulsesRefused         uint64   `json:"pulses_refused"`
+	RequestsAnswered      uint64   `json:"ntp_requests_answered"`
+	RequestsRefused       uint64   `json:"ntp_requests_refused"`
+	ServedUnixNanoseconds *int64   `json:"served_unix_nanoseconds"` // the served clock when this was written; null until locked
+}
