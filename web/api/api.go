@@ -37,4 +37,29 @@ type Status struct {
 	RequestsAnswered      uint64   `json:"ntp_requests_answered"`
 	RequestsRefused       uint64   `json:"ntp_requests_refused"`
 	ServedUnixNanoseconds *int64   `json:"served_unix_nanoseconds"` // the served clock when this was written; null until locked
+
+	FrequencySigmaRatio *float64        `json:"frequency_sigma_ratio"` // 1 sigma of frequency_ratio
+	TAIOffsetSeconds    *int            `json:"tai_offset_seconds"`    // TAI - UTC
+	LeapAtUnixSeconds   *int64          `json:"leap_at_unix_seconds"`  // the midnight the announced leap second ends at
+	Serial              *string         `json:"serial"`                // what the receiver's line says, in plain words
+	Addresses           []string        `json:"addresses"`             // of this unit, without port
+	Satellites          []Satellite     `json:"satellites"`            // null = no view of the sky yet
+	HoldoverForecast    []ForecastPoint `json:"holdover_forecast"`     // by rising after_seconds; null = not offered
+}
+
+// Satellite is one satellite as the receiver sees it.
+type Satellite struct {
+	System           string   `json:"system"`            // GPS, GLONASS, Galileo, BeiDou, QZSS, NavIC, SBAS, or "" = not said
+	ID               int      `json:"id"`                // number within the system
+	ElevationDegrees *int     `json:"elevation_degrees"` // above the horizon
+	AzimuthDegrees   *int     `json:"azimuth_degrees"`   // clockwise from true north
+	CN0DBHz          *float64 `json:"cn0_dbhz"`          // carrier to noise density; null = not tracked
+	Used             bool     `json:"used"`
+}
+
+// ForecastPoint is one point of the bound this unit would serve if its pulse failed now; in holdover, of the bound from
+// now on.
+type ForecastPoint struct {
+	AfterSeconds float64 `json:"after_seconds"`
+	BoundSeconds float64 `json:"bound_seconds"`
 }
