@@ -1,0 +1,59 @@
+package server
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Config says where the server listens. Its keys live in the section [server] of the configuration file.
+type Config struct {
+	// Listen holds IP addresses with a UDP port: "192.0.2.1:123", "[2001:db8::1]:123". ":123" is every address, IPv4 and
+	// IPv6; port 0 takes a free one.
+	Listen []string `toml:"listen"`
+	// ReceiveBuffer is the size in bytes of each socket's queue of requests not yet read; one request takes about 768. The
+	// kernel doubles what is asked and may clamp it to net.core.rmem_max.
+	ReceiveBuffer int `toml:"receive_buffer_bytes"`
+}
+
+// Default returns the configuration of a unit nobody configured.
+func Default() Config {
+	return Config{
+		Listen:        []string{":123"},
+		ReceiveBuffer: 1 << 20, // 2700 requests: 13 ms at the 200,000 answers/s one core manages
+	}
+}
+
+// Validate returns what is wrong with c, naming the key.
+func (c Config) Validate() error {
+	if _, err := c.addresses(); err != nil {
+		return err
+	}
+	if c.ReceiveBuffer < 4096 || c.ReceiveBuffer > 64<<20 {
+		return fmt.Errorf("config: server.receive_buffer_bytes: %d: must be from 4096 to 67108864", c.ReceiveBuffer)
+	}
+	return nil
+}
+
+// addresses returns the sockets to open for Listen.
+func (c Config) addresses() ([]netip.AddrPort, error) {
+	if len(c.Listen) == 0 || len(c.Listen) > 64 {
+		return nil, fmt.Errorf("config: server.listen: %d addresses: must be from 1 to 64", len(c.Listen))
+	}
+	var addrs []netip.AddrPort
+	for _, text := range c.Listen {
+		full, every := text, strings.HasPrefix(text, ":")
+		if every {
+			full = "0.0.0.0" + text
+		}
+		addr, err := netip.ParseAddrPort(full)
+		if err != nil {
+			return nil, fmt.Errorf("config: server.listen: %q: %w", text, err)
+		}
+		addrs = append(addrs, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()))
+		if every {
+			addrs = append(addrs, netip.AddrPortFrom(netip.IPv6Unspecified(), addr.Port()))
+		}
+	}
+	return addrs, nil
+}

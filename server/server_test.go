@@ -1,0 +1,550 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"timeball/pps/clock"
+	"timeball/server/ntp"
+)
+
+// hostClock serves the machine's own clocks, ahead by shift, and takes the first stale kernel stamps for those of another
+// Era.
+type hostClock struct {
+	shift clock.Real
+	stale atomic.Int32
+}
+
+func (h *hostClock) Now() clock.Reading {
+	for {
+		before := gettime(unix.CLOCK_MONOTONIC)
+		real, boot := gettime(unix.CLOCK_REALTIME), gettime(unix.CLOCK_BOOTTIME)
+		after := gettime(unix.CLOCK_MONOTONIC)
+		if after-before < 10_000 { // else preempted: read again
+			return clock.Reading{Mono: clock.Mono(before + (after-before)/2), Real: clock.Real(real) + h.shift, Boot: clock.Boot(boot)}
+		}
+	}
+}
+
+func (h *hostClock) FromKernel(stamp clock.Real) (clock.Real, bool) {
+	return stamp + h.shift, h.stale.Add(-1) < 0
+}
+
+func gettime(id int32) int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(id, &ts); err != nil {
+		panic(err)
+	}
+	return ts.Nano()
+}
+
+// unit is a listening server with all it was made from.
+type unit struct {
+	*Server
+	clock *hostClock
+	ref   atomic.Pointer[ntp.Reference]
+	logs  bytes.Buffer // read it after stop
+	stop  func() error
+}
+
+// listen opens a server with a synchronised Reference of an hour; serve starts it.
+func listen(t testing.TB, addrs ...string) *unit {
+	t.Helper()
+	u := &unit{clock: &hostClock{}}
+	cfg := Default()
+	cfg.Listen = addrs
+	u.Server = New(cfg, u.clock, &u.ref, slog.New(slog.NewTextHandler(&u.logs, nil)))
+	if err := u.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	u.publish()
+	return u
+}
+
+func (u *unit) publish() {
+	now := u.clock.Now()
+	u.ref.Store(&ntp.Reference{
+		Anchor: now, Expiry: now.Mono + 3600_000_000_000, Synchronised: true, Stratum: 1,
+		ReferenceID: [4]byte{'P', 'P', 'S'}, ReferenceAt: now.Real, Bound: 1e-6, Growth: 1e-6, Precision: -23,
+	})
+}
+
+func (u *unit) serve(t testing.TB) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- u.Serve(ctx) }()
+	stopped := false
+	u.stop = func() error {
+		if stopped {
+			return nil
+		}
+		stopped = true
+		cancel()
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(10 * time.Second):
+			return errors.New("Serve did not return")
+		}
+	}
+	t.Cleanup(func() {
+		if err := u.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// final stops the server and returns what it counted: an answer is counted after it was sent.
+func (u *unit) final(t testing.TB) Stats {
+	t.Helper()
+	if err := u.stop(); err != nil {
+		t.Fatal(err)
+	}
+	return u.Stats()
+}
+
+// dial returns a connected socket, which takes answers from addr only.
+func dial(t testing.TB, addr netip.AddrPort) *net.UDPConn {
+	t.Helper()
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func request(origin uint64) []byte {
+	b := make([]byte, ntp.HeaderLen)
+	b[0] = 0x23
+	binary.BigEndian.PutUint64(b[40:], origin)
+	return b
+}
+
+func send(t testing.TB, conn *net.UDPConn, packets ...[]byte) {
+	t.Helper()
+	for _, p := range packets {
+		if _, err := conn.Write(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func receive(t testing.TB, conn *net.UDPConn) ntp.Packet {
+	t.Helper()
+	b := make([]byte, 512)
+	n, err := conn.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, ok := ntp.Decode(b[:n])
+	if !ok || n != ntp.HeaderLen {
+		t.Fatalf("answer of %d bytes", n)
+	}
+	return p
+}
+
+func TestServeAnswersFromTheAddressAsked(t *testing.T) {
+	tests := []struct{ name, listen, ask string }{
+		{"IPv4", "127.0.0.1:0", "127.0.0.1"},
+		{"IPv4, every address", "0.0.0.0:0", "127.0.0.1"},
+		{"IPv4, every address, another one", "0.0.0.0:0", "127.8.7.6"},
+		{"IPv6", "[::1]:0", "::1"},
+		{"IPv6, every address", "[::]:0", "::1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			u := listen(t, tt.listen)
+			u.serve(t)
+			conn := dial(t, netip.AddrPortFrom(netip.MustParseAddr(tt.ask), u.Addrs()[0].Port()))
+			before := u.clock.Now().Real
+			send(t, conn, request(42))
+			p := receive(t, conn)
+			after := u.clock.Now().Real
+			if p.Leap != 0 || p.Stratum != 1 || p.Origin != 42 || p.Mode != ntp.ModeServer || p.Version != 4 {
+				t.Errorf("answer %+v", p)
+			}
+			got := []clock.Real{before, p.Receive.Real(before), p.Transmit.Real(before), after}
+			for i := range got[1:] {
+				if got[i] > got[i+1] {
+					t.Errorf("sent, received, answered, got at %v: not in order", got)
+				}
+			}
+			if s := u.final(t); s.Answered != 1 || s.Unstamped != 0 || s.Unsynchronised != 0 {
+				t.Errorf("stats %+v", s)
+			}
+		})
+	}
+}
+
+// A connected client never sees an answer from another address than the one it asked, and for a way back to 127.0.0.2 the
+// kernel itself would choose 127.0.0.1.
+func TestServeAnswersAClientOfAnotherAddress(t *testing.T) {
+	u := listen(t, "0.0.0.0:0")
+	u.serve(t)
+	conn, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)},
+		&net.UDPAddr{IP: net.IPv4(127, 8, 7, 6), Port: int(u.Addrs()[0].Port())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	send(t, conn, request(1))
+	receive(t, conn)
+}
+
+// One IPv6 address is all that a loopback has: the control message is looked at instead.
+func TestAnswerNamesItsIPv6Address(t *testing.T) {
+	tests := []struct {
+		name string
+		to   string
+		link uint32 // the interface it arrived on is 3
+	}{
+		{"global", "2001:db8::1", 0},
+		{"link-local, with its link", "fe80::1", 3},
+		{"multicast: the kernel chooses", "ff02::101", 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b, to, came := newBatch(true), netip.MustParseAddr(tt.to), arrival{}
+			data := append(to.AsSlice(), binary.NativeEndian.AppendUint32(nil, 3)...)
+			came.read(unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, data)
+			b.address(0, came)
+			h := &b.messages[0].Hdr
+			if to.IsMulticast() {
+				if h.Control != nil || h.Controllen != 0 {
+					t.Errorf("%d bytes of control message, want none", h.Controllen)
+				}
+				return
+			}
+			a := b.slots[0].arrival(int(h.Controllen))
+			if got := netip.AddrFrom16(a.to6.Addr); got != to || a.to6.Ifindex != tt.link {
+				t.Errorf("answer from %v on link %d, want %v on %d", got, a.to6.Ifindex, to, tt.link)
+			}
+		})
+	}
+}
+
+func TestListenOpensBothFamiliesOnOnePort(t *testing.T) {
+	free := listen(t, "0.0.0.0:0")
+	port := free.Addrs()[0].Port()
+	free.serve(t)
+	if err := free.stop(); err != nil {
+		t.Fatal(err)
+	}
+	u := listen(t, netip.AddrPortFrom(netip.IPv4Unspecified(), port).String()[len("0.0.0.0"):])
+	u.serve(t)
+	addrs := u.Addrs()
+	if len(addrs) != 2 || !addrs[0].Addr().Is4() || !addrs[1].Addr().Is6() || addrs[0].Port() != port || addrs[1].Port() != port {
+		t.Fatalf("listening on %v, want port %d of both families", addrs, port)
+	}
+	for _, ip := range []string{"127.0.0.1", "::1"} {
+		conn := dial(t, netip.AddrPortFrom(netip.MustParseAddr(ip), port))
+		send(t, conn, request(1))
+		receive(t, conn)
+	}
+}
+
+func TestServeStampsArrivalNotReading(t *testing.T) {
+	u := listen(t, "127.0.0.1:0")
+	conn := dial(t, u.Addrs()[0])
+	before := u.clock.Now().Real
+	send(t, conn, request(1))
+	arrived := u.clock.Now().Real
+	u.serve(t) // reads it only now
+	p := receive(t, conn)
+	if got := p.Receive.Real(before); got < before || got > arrived {
+		t.Errorf("receive stamp %d ns after the request was sent, %d ns after it had arrived", got-before, got-arrived)
+	}
+	if got := p.Transmit.Real(before); got <= arrived {
+		t.Errorf("transmit stamp %d ns before the server was started", arrived-got)
+	}
+}
+
+func TestServeConvertsKernelStamps(t *testing.T) {
+	u := listen(t, "127.0.0.1:0")
+	u.clock.shift = 3600_000_000_000
+	u.publish()
+	u.serve(t)
+	conn := dial(t, u.Addrs()[0])
+	before := u.clock.Now().Real
+	send(t, conn, request(1))
+	p := receive(t, conn)
+	if got := p.Receive.Real(before); got < before || got > p.Transmit.Real(before) {
+		t.Errorf("receive stamp %d ns after the request was sent", got-before)
+	}
+}
+
+func TestServeRefusesStampsOfAnotherEra(t *testing.T) {
+	u := listen(t, "127.0.0.1:0")
+	u.clock.stale.Store(1)
+	u.serve(t)
+	conn := dial(t, u.Addrs()[0])
+	send(t, conn, request(1), request(2))
+	if p := receive(t, conn); p.Origin != 2 {
+		t.Errorf("answered request %d, want 2", p.Origin)
+	}
+	if s := u.final(t); s.Refused[ntp.ForeignStamp] != 1 || s.RefusedTotal() != 1 || s.Answered != 1 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+func TestServeStampsWhatTheKernelDidNot(t *testing.T) {
+	u := listen(t, "127.0.0.1:0")
+	if err := unix.SetsockoptInt(int(handle(t, u)), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW, 0); err != nil {
+		t.Fatal(err)
+	}
+	conn := dial(t, u.Addrs()[0])
+	before := u.clock.Now().Real
+	send(t, conn, request(1))
+	u.serve(t)
+	p := receive(t, conn)
+	if p.Receive != p.Transmit || p.Receive.Real(before) < before {
+		t.Errorf("receive %x, transmit %x: want both the reading of the answer", p.Receive, p.Transmit)
+	}
+	if s := u.final(t); s.Unstamped != 1 || s.Answered != 1 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// handle returns the descriptor of the first socket, for use before Serve.
+func handle(t testing.TB, u *unit) (handle uintptr) {
+	t.Helper()
+	if err := u.listeners[0].raw.Control(func(fd uintptr) { handle = fd }); err != nil {
+		t.Fatal(err)
+	}
+	return handle
+}
+
+func TestServeSurvivesAnything(t *testing.T) {
+	u := listen(t, "127.0.0.1:0")
+	u.serve(t)
+	conn := dial(t, u.Addrs()[0])
+	control := make([]byte, 12)
+	control[0] = 0x16
+	badField := append(request(0), make([]byte, 40)...)
+	mac := append(request(0), append([]byte{0, 0, 0, 1}, make([]byte, 16)...)...)
+	send(t, conn, nil, control, make([]byte, 48), badField, mac, make([]byte, 9000), request(7))
+	if p := receive(t, conn); p.Origin != 7 {
+		t.Errorf("answered request %d, want 7", p.Origin)
+	}
+	want := Stats{Answered: 1}
+	want.Refused[ntp.TooShort] = 2
+	want.Refused[ntp.BadVersion] = 1
+	want.Refused[ntp.BadTrailer] = 1
+	want.Refused[ntp.UnknownKey] = 1
+	want.Refused[ntp.TooLong] = 1
+	if got := u.final(t); got != want {
+		t.Errorf("stats\n%+v, want\n%+v", got, want)
+	}
+}
+
+func TestServeAnswersABacklogInOrder(t *testing.T) {
+	const backlog = 3*batchSize + 5
+	u := listen(t, "127.0.0.1:0")
+	conn := dial(t, u.Addrs()[0])
+	for i := range uint64(backlog) {
+		send(t, conn, request(i+1))
+	}
+	u.serve(t)
+	var last ntp.Packet
+	for i := range uint64(backlog) {
+		p := receive(t, conn)
+		if uint64(p.Origin) != i+1 {
+			t.Fatalf("answer %d is to request %d", i+1, p.Origin)
+		}
+		if p.Receive <= last.Receive || p.Transmit <= last.Transmit {
+			t.Fatalf("answer %d: receive %x, transmit %x, not after %x, %x", i+1, p.Receive, p.Transmit, last.Receive, last.Transmit)
+		}
+		last = p
+	}
+}
+
+func TestServeTellsWhenItIsNotSynchronised(t *testing.T) {
+	u := listen(t, "127.0.0.1:0")
+	u.serve(t)
+	conn := dial(t, u.Addrs()[0])
+	good := *u.ref.Load()
+	stepped := good
+	stepped.Anchor.Real -= 100_000
+	expired := good
+	expired.Expiry = good.Anchor.Mono
+	for i, ref := range []*ntp.Reference{&good, &good, nil, &stepped, &expired, &expired, &good} {
+		u.ref.Store(ref)
+		send(t, conn, request(1))
+		p := receive(t, conn)
+		if got, want := p.Leap != ntp.LeapUnsynchronised && p.Stratum == 1, ref == &good; got != want {
+			t.Errorf("answer %d synchronised %v, want %v: %+v", i, got, want, p)
+		}
+	}
+	if s := u.final(t); s.Answered != 7 || s.Unsynchronised != 4 {
+		t.Errorf("stats %+v", s)
+	}
+	if got := strings.Count(u.logs.String(), "answers changed"); got != 5 {
+		t.Errorf("%d changes logged, want 5:\n%s", got, &u.logs)
+	}
+}
+
+func TestListenNamesTheAddressInUse(t *testing.T) {
+	u := listen(t, "127.0.0.1:0")
+	u.serve(t)
+	taken := u.Addrs()[0].String()
+	cfg := Default()
+	cfg.Listen = []string{"127.0.0.1:0", taken}
+	other := New(cfg, u.clock, &u.ref, slog.New(slog.DiscardHandler))
+	err := other.Listen()
+	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), taken) {
+		t.Errorf("Listen: %v, want one that names %s as in use", err, taken)
+	}
+	if got := other.Addrs(); len(got) != 0 {
+		t.Errorf("still listening on %v", got)
+	}
+}
+
+func TestListenSetsTheReceiveBuffer(t *testing.T) {
+	u := listen(t, "127.0.0.1:0")
+	u.serve(t)
+	l := u.listeners[0]
+	limit := 2 * u.cfg.ReceiveBuffer // the kernel doubles it
+	if l.receiveBuffer <= 0 || l.receiveBuffer > limit {
+		t.Errorf("receive buffer %d bytes, want up to %d", l.receiveBuffer, limit)
+	}
+	if unix.Geteuid() == 0 && l.receiveBuffer != limit {
+		t.Errorf("receive buffer %d bytes as root, want %d", l.receiveBuffer, limit)
+	}
+}
+
+func TestServeCountsWhatTheKernelDropped(t *testing.T) {
+	u := &unit{clock: &hostClock{}}
+	u.Server = New(Config{Listen: []string{"127.0.0.1:0"}, ReceiveBuffer: 4096}, u.clock, &u.ref, slog.New(slog.DiscardHandler))
+	if err := u.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	conn := dial(t, u.Addrs()[0])
+	for range 100 {
+		send(t, conn, request(1))
+	}
+	u.serve(t)
+	receive(t, conn)
+	send(t, conn, request(2)) // the count comes with the next packet
+	for receive(t, conn).Origin != 2 {
+	}
+	if s := u.final(t); s.Dropped == 0 || s.Dropped+s.Answered != 101 {
+		t.Errorf("%d dropped, %d answered of 101", s.Dropped, s.Answered)
+	}
+}
+
+func TestServeStopsUnderLoad(t *testing.T) {
+	u := listen(t, "127.0.0.1:0", "[::1]:0")
+	u.serve(t)
+	conn := dial(t, u.Addrs()[0])
+	flood, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-flood:
+				return
+			default:
+				_, _ = conn.Write(request(1)) // refused once the server is gone
+			}
+		}
+	}()
+	receive(t, conn)
+	if err := u.stop(); err != nil {
+		t.Error(err)
+	}
+	close(flood)
+	<-ended
+}
+
+func TestServeDoesNotAllocate(t *testing.T) {
+	for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {
+		u := listen(t, addr)
+		conn, l, fd, ask := dial(t, u.Addrs()[0]), u.listeners[0], handle(t, u), request(1)
+		buffer := make([]byte, 512)
+		n := testing.AllocsPerRun(200, func() {
+			_, _ = conn.Write(ask)
+			for !l.turn(fd) { // loopback may deliver a moment later
+			}
+			_, _ = conn.Read(buffer)
+		})
+		if n != 0 {
+			t.Errorf("%s: %v allocations per request, want 0", addr, n)
+		}
+		if s := u.Stats(); s.Answered != 201 {
+			t.Errorf("%s: %d answers, want 201", addr, s.Answered)
+		}
+		u.serve(t)
+	}
+}
+
+func TestConfigValidate(t *testing.T) {
+	tests := []struct {
+		name   string
+		listen []string
+		buffer int
+		want   string
+	}{
+		{"default", []string{":123"}, 1 << 20, ""},
+		{"two addresses", []string{"127.0.0.1:11123", "[::1]:11123"}, 1 << 20, ""},
+		{"none", nil, 1 << 20, "config: server.listen: 0 addresses: must be from 1 to 64"},
+		{"port out of range", []string{"0.0.0.0:99999"}, 1 << 20, `config: server.listen: "0.0.0.0:99999": invalid port "99999" parsing "0.0.0.0:99999"`},
+		{"a name", []string{"localhost:123"}, 1 << 20, `config: server.listen: "localhost:123": ParseAddr("localhost"): unable to parse IP`},
+		{"no port", []string{"127.0.0.1"}, 1 << 20, `config: server.listen: "127.0.0.1": not an ip:port`},
+		{"small buffer", []string{":123"}, 100, "config: server.receive_buffer_bytes: 100: must be from 4096 to 67108864"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := ""
+			if err := (Config{Listen: tt.listen, ReceiveBuffer: tt.buffer}).Validate(); err != nil {
+				got = err.Error()
+			}
+			if got != tt.want {
+				t.Errorf("Validate: %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// BenchmarkServe measures queued bursts over loopback; server-ns/answer leaves out the client's part of it.
+func BenchmarkServe(b *testing.B) {
+	u := listen(b, "127.0.0.1:0")
+	conn, l, fd, ask := dial(b, u.Addrs()[0]), u.listeners[0], handle(b, u), request(1)
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		b.Fatal(err)
+	}
+	buffer := make([]byte, 512)
+	var spent time.Duration
+	b.ReportAllocs()
+	for b.Loop() {
+		for range batchSize {
+			_, _ = conn.Write(ask)
+		}
+		began, answered := time.Now(), u.Stats().Answered
+		for u.Stats().Answered < answered+batchSize {
+			l.turn(fd)
+		}
+		spent += time.Since(began)
+		for range batchSize {
+			_, _ = conn.Read(buffer)
+		}
+	}
+	b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N)/batchSize, "server-ns/answer")
+	u.serve(b)
+}
