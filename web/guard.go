@@ -1,0 +1,74 @@
+package web
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// policy allows what the page is made of and nothing else: no script or style inside the HTML, nothing from elsewhere,
+// no frame around it.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// guard refuses what no honest viewer of this unit sends and puts the security headers on every answer.
+type guard struct {
+	names map[string]bool
+	next  http.Handler
+}
+
+func newGuard(names []string, next http.Handler) *guard {
+	g := &guard{names: map[string]bool{"localhost": true}, next: next}
+	for _, name := range names {
+		if name != "" {
+			g.names[plainName(name)] = true
+		}
+	}
+	return g
+}
+
+func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+	switch {
+	case !g.knows(r.Host):
+		text := fmt.Sprintf("this unit does not answer to the name %.80q: use its address, or add the name to its configuration", r.Host)
+		http.Error(w, text, http.StatusMisdirectedRequest)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		h.Set("Allow", "GET, HEAD")
+		refuse(w, "only GET and HEAD are answered here", http.StatusMethodNotAllowed)
+	case r.ContentLength != 0:
+		refuse(w, "a request with a body is not read", http.StatusRequestEntityTooLarge)
+	default:
+		g.next.ServeHTTP(w, r)
+	}
+}
+
+// refuse answers and gives the connection up, so that no body is read.
+func refuse(w http.ResponseWriter, text string, code int) {
+	w.Header().Set("Connection", "close")
+	http.Error(w, text, code)
+}
+
+// knows reports whether host names this unit. A page of someone else whose name is made to point here (DNS rebinding) asks
+// by that name; an address literal can not be made to point anywhere.
+func (g *guard) knows(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return g.names[plainName(host)]
+}
+
+// plainName folds what DNS does not tell apart.
+func plainName(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }

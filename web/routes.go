@@ -1,0 +1,102 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"net/http"
+
+	"timeball/web/api"
+	"timeball/web/metrics"
+	"timeball/web/page"
+)
+
+const jsonType = "application/json"
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/{$}", s.page)
+	mux.HandleFunc("/assets/", s.assets.serve)
+	mux.HandleFunc("/api/v1/status", s.status)
+	mux.HandleFunc("/api/v1/stream", s.stream)
+	mux.HandleFunc("/api/v1/now", s.now)
+	mux.HandleFunc("/metrics", s.metrics)
+	return mux
+}
+
+// snapshot returns the unit's status in a form that can be written: JSON knows no infinity, and what is no number is not
+// known.
+func (s *Server) snapshot() api.Status {
+	status := s.unit.Status()
+	status.API = 1
+	for _, v := range []**float64{
+		&status.OffsetSeconds, &status.PrecisionSeconds, &status.BiasSeconds, &status.BiasSigmaSeconds, &status.BoundSeconds,
+		&status.RootDispersionSeconds, &status.FrequencyRatio, &status.FrequencySigmaRatio, &status.TemperatureCelsius,
+		&status.Utilisation, &status.SimErrorSeconds, &status.BoundPulseSeconds, &status.BoundCaptureSeconds, &status.BoundReferenceSeconds,
+	} {
+		if *v != nil && (math.IsNaN(**v) || math.IsInf(**v, 0)) {
+			*v = nil
+		}
+	}
+	return status
+}
+
+// site is what the page knows of this server.
+func (s *Server) site() page.Site {
+	site := s.assets.site
+	site.Name = s.config.Name
+	if site.Name == "" {
+		site.Name = "this unit"
+	}
+	return site
+}
+
+func (s *Server) page(w http.ResponseWriter, r *http.Request) {
+	var b bytes.Buffer
+	if err := page.Write(&b, s.site(), s.snapshot()); err != nil {
+		s.fail(w, "page", err)
+		return
+	}
+	write(w, r, "text/html; charset=utf-8", b.Bytes(), nil)
+}
+
+func (s *Server) status(w http.ResponseWriter, r *http.Request) {
+	s.json(w, r, s.snapshot())
+}
+
+// interval is the answer of /api/v1/now: UTC was within it when the unit wrote it.
+type interval struct {
+	Earliest *int64 `json:"earliest_unix_nanoseconds"`
+	Latest   *int64 `json:"latest_unix_nanoseconds"`
+	Mode     string `json:"mode"`
+}
+
+func (s *Server) now(w http.ResponseWriter, r *http.Request) {
+	var i interval
+	i.Earliest, i.Latest, i.Mode = s.unit.Now()
+	s.json(w, r, i)
+}
+
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
+	var b bytes.Buffer
+	metrics.Write(&b, s.snapshot())
+	for _, add := range s.extra {
+		add(&b)
+	}
+	write(w, r, metrics.ContentType, b.Bytes(), nil)
+}
+
+func (s *Server) json(w http.ResponseWriter, r *http.Request, v any) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		s.fail(w, r.URL.Path, err)
+		return
+	}
+	write(w, r, jsonType, append(text, '\n'), nil)
+}
+
+// fail answers for an error of our own.
+func (s *Server) fail(w http.ResponseWriter, what string, err error) {
+	s.log.Error("answer not written", "what", what, "error", err)
+	http.Error(w, "this unit could not write the answer; its log says why", http.StatusInternalServerError)
+}

@@ -1,0 +1,122 @@
+// Package web serves a unit's local page, its API and its metrics over HTTP.
+//
+// It sees the unit only through Unit: snapshots one way, and nothing here can change anything. The page is complete
+// without scripts and loads nothing from elsewhere; the formats are those of web/api, web/page and web/metrics.
+//
+// Whoever asks may be slow, hostile or a web page of someone else: names that are not the unit's are refused (421), so are
+// methods that change something (405), bodies (413) and streams beyond a bound (503); every read and write has a time
+// limit, and one address has a bounded number of connections. An error on one page is that page's alone.
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"timeball/web/api"
+)
+
+// Unit is what this package shows. Its methods are called from many goroutines and return at once.
+type Unit interface {
+	// Status returns the newest snapshot.
+	Status() api.Status
+	// Now returns the interval that contains UTC at the moment of the call, in nanoseconds of the Unix scale, and the mode.
+	// Both ends are nil while there is no bound.
+	Now() (earliest, latest *int64, mode string)
+}
+
+// Config is how the page is reached.
+type Config struct {
+	Address string       // host:port to listen on
+	Name    string       // of the unit: the host name
+	Names   []string     // further names it is asked for by; address literals and localhost always count
+	Log     *slog.Logger // nil is silent
+}
+
+// The limits. A unit's page is asked by a few people and a few collectors.
+const (
+	headerTimeout  = 5 * time.Second
+	answerTimeout  = 15 * time.Second // for reading a request and, from its end, for writing the answer
+	idleTimeout    = 30 * time.Second
+	eventTimeout   = 5 * time.Second // for writing one event: a slower viewer is dropped
+	stopTimeout    = 2 * time.Second
+	maxHeader      = 8 << 10 // bytes
+	maxStreams     = 32
+	maxConnections = 256
+	maxPerAddress  = 48 // connections: a few browsers with six each
+)
+
+// Server serves one unit. It is an http.Handler; Serve gives it an address.
+type Server struct {
+	config  Config
+	unit    Unit
+	extra   []func(io.Writer)
+	handler http.Handler
+	assets  *assets
+	streams chan struct{} // a place for each stream
+	log     *slog.Logger
+}
+
+// New returns a server for unit. Each of extra adds its own metrics to /metrics in the text format of Prometheus.
+func New(config Config, unit Unit, extra ...func(io.Writer)) *Server {
+	s := &Server{config: config, unit: unit, extra: extra, assets: newAssets(), streams: make(chan struct{}, maxStreams), log: config.Log}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.handler = newGuard(append([]string{config.Name}, config.Names...), s.routes())
+	return s
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Serve listens on the configured address and answers until ctx ends; then it ends the streams, lets other answers finish
+// for a moment and returns nil.
+func (s *Server) Serve(ctx context.Context) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.config.Address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("web: listen on %s: another program has this address (-http gives another): %w", s.config.Address, err)
+	}
+	if err != nil {
+		return fmt.Errorf("web: listen on %s: %w", s.config.Address, err)
+	}
+	return s.ServeListener(ctx, l)
+}
+
+// ServeListener is Serve on a listener that is already open; it closes it.
+func (s *Server) ServeListener(ctx context.Context, l net.Listener) error {
+	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	h := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       answerTimeout,
+		WriteTimeout:      answerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return alive },
+	}
+	s.log.Info("page served", "address", l.Addr().String())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Serve(newBounded(l, maxConnections, maxPerAddress)) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("web: serve on %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	stop() // ends the streams
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if h.Shutdown(patience) != nil {
+		h.Close() // who has not read its answer by now never will
+	}
+	<-ended
+	return nil
+}
