@@ -1,0 +1,339 @@
+package discipline
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"timeball/gnss/timescale"
+	"timeball/pps"
+	"timeball/pps/clock"
+)
+
+// Config is what the loop is told of the unit. All values are half widths or limits in seconds.
+type Config struct {
+	Bias      clock.Seconds // latency of the edge capture that is taken off every measurement
+	BiasRange clock.Seconds // the true latency is Bias +- BiasRange, anywhere in it
+	Reference clock.Seconds // receiver, cable and realisation of UTC
+	Limit     clock.Seconds // holdover ends when the bound passes it
+}
+
+// Default returns a capture that is exactly known, 100 ns for the receiver, and holdover up to 1 ms.
+func Default() Config { return Config{Reference: 100e-9, Limit: 1e-3} }
+
+// Validate returns what is wrong with c.
+func (c Config) Validate() error {
+	switch {
+	case c.BiasRange < 0 || c.Reference < 0:
+		return fmt.Errorf("latency range %v and reference uncertainty %v must not be negative", c.BiasRange, c.Reference)
+	case c.Limit <= 0 || c.Limit > 1:
+		return fmt.Errorf("limit %v s is not above 0 and at most 1 s", c.Limit)
+	}
+	return nil
+}
+
+const (
+	maxSteer     = 450e-6 // the kernel clamps at 500 ppm; the rest is for its rounding and for temperature
+	maxSlew      = 100e-6 // of it to remove an offset: 100 us per second, gentle to what follows the clock
+	slewTime     = 4.0    // s in which an offset is removed
+	stepAbove    = 100e-6 // s; before the first lock a larger offset is stepped away, not slewed
+	gateSigmas   = 6.0    // in the bound, times the core's sigma
+	stateSigmas  = 4.0    // in the bound, for the state's own sigma
+	rehearsed    = 3.0    // in the bound, times the rehearsals' root mean square
+	silence      = 2.6    // s without any edge begin a holdover: two missed pulses and a tick
+	refusing     = 10.0   // s with refused edges only do so as well
+	settled      = 5      // accepted pulses in a row make a lock
+	requalified  = 10     // and after the clock was moved by another program
+	lockedWithin = 2e-6   // s beyond the noise: the offset at which acquiring ends
+	interference = 20e-6  // s; Real - Mono changes by this only when someone steps the clock
+	initialDrift = 1e-9   // 1/s, 1 sigma
+)
+
+// Refusal says why a measurement was not used. It is a counter's name.
+type Refusal string
+
+// The reasons for which measurements are refused.
+const (
+	Outlier  Refusal = "pulse far from the prediction"
+	Repeated Refusal = "second pulse within one second"
+	Alone    Refusal = "first pulse waits for a second one"
+	Unsteady Refusal = "first pulses disagree"
+)
+
+// Loop is the filter, the servo and the mode. One goroutine owns it.
+type Loop struct {
+	cfg    Config
+	clock  Clock
+	filter bank
+	noise  noise
+	past   rehearsals
+
+	at     clock.Mono    // instant of the filter's state
+	steer  clock.Ratio   // in force since before at
+	given  clock.Seconds // phase given to the clock by steering and steps, so that x - given is the bare oscillator
+	anchor clock.Reading // last reading; Real - Mono and Boot - Mono must stay
+
+	mode       Mode
+	reason     string
+	everLocked bool
+	first      *pps.Measurement // waits for a second one
+	lastUTC    timescale.UTC    // of the last accepted pulse
+	accepted   clock.Mono       // the last accepted pulse
+	heard      clock.Mono       // the last edge of any kind
+	inARow     int
+	needed     int
+	variance   float64          // of x at the last accepted pulse
+	contrary   [3]clock.Seconds // distance of the last refused pulses from the prediction
+}
+
+// New returns a loop that has seen nothing. now is a first reading of clk.
+func New(cfg Config, clk Clock, now clock.Reading) *Loop {
+	return &Loop{cfg: cfg, clock: clk, noise: newNoise(), at: now.Mono, anchor: now, needed: settled, reason: "no pulse yet"}
+}
+
+// Mode returns the loop's mode.
+func (l *Loop) Mode() Mode { return l.mode }
+
+// Steady returns by how much CLOCK_MONOTONIC may run wrong: what a count of seconds has to reckon with.
+func (l *Loop) Steady() clock.Ratio {
+	switch l.mode {
+	case Locked:
+		return 5e-6
+	case Holdover:
+		return 20e-6 // far more than any crystal wanders in a day
+	}
+	return 500e-6 // the kernel's own limit
+}
+
+// Restart forgets the phase, so that the next pulses may step the clock again. Only for a unit that serves nothing.
+func (l *Loop) Restart(reason string) {
+	l.mode, l.reason, l.first, l.inARow = FreeRunning, reason, nil, 0
+	l.past.taken = 0
+}
+
+// moved tells the filter that another program moved the clock by d.
+func (l *Loop) moved(d clock.Seconds, reason string) {
+	l.filter.each(func(f *filter) { f.x += float64(d) })
+	l.given += d
+	if l.mode == FreeRunning {
+		return
+	}
+	l.mode, l.inARow, l.needed, l.reason = Acquiring, 0, requalified, reason
+}
+
+// watch compares a reading with the last one and returns false when the clock was moved or the machine slept.
+func (l *Loop) watch(now clock.Reading) bool {
+	step := clock.Seconds(now.Real-clock.Real(now.Mono)-(l.anchor.Real-clock.Real(l.anchor.Mono))) * 1e-9
+	slept := clock.Seconds(now.Boot-clock.Boot(now.Mono)-(l.anchor.Boot-clock.Boot(l.anchor.Mono))) * 1e-9
+	stepped := now.Era == l.anchor.Era && math.Abs(float64(step)) > interference
+	l.anchor = now
+	switch {
+	case stepped:
+		l.moved(step, fmt.Sprintf("another program moved the clock by %.6g s", float64(step)))
+	case slept > 0.01:
+		l.moved(0, fmt.Sprintf("the machine was suspended for %.3g s", float64(slept)))
+	default:
+		return true
+	}
+	return false
+}
+
+// Heard tells of an edge that had no label or that was refused elsewhere, so that a holdover is not declared for silence.
+func (l *Loop) Heard(at clock.Mono) { l.heard = max(l.heard, at) }
+
+// Measure takes one labelled pulse. now is the present reading. An error is the Clock's.
+func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
+	l.Heard(m.At)
+	if !l.watch(now) {
+		m.Offset = clock.Seconds(now.RealAt(m.At)-clock.Real(m.UTC)) * 1e-9
+	}
+	if l.mode == FreeRunning {
+		return l.begin(m, now)
+	}
+	if m.UTC <= l.lastUTC {
+		return Repeated, nil
+	}
+	l.advanceTo(m.At)
+	b := l.filter // changed only if the pulse is believed
+	if quiet := m.At.Sub(l.accepted); l.mode == Holdover && l.inARow <= 0 {
+		b.each(func(f *filter) { f.coasted(float64(l.past.expected(quiet)), float64(quiet)) })
+	}
+	r := l.noise.sigma()*l.noise.sigma() + float64(m.Width*m.Width)/12
+	z := float64(m.Offset - l.cfg.Bias)
+	innovation := z - b.mean.x
+	if b.update(z, r) < believable {
+		return l.refuse(m, now, innovation)
+	}
+	l.filter = b
+	l.noise.learn(innovation)
+	l.accept(m)
+	return "", l.servo()
+}
+
+// begin waits for two pulses that agree, and starts the filter from them.
+func (l *Loop) begin(m pps.Measurement, now clock.Reading) (Refusal, error) {
+	first := l.first
+	l.first = &m
+	if first == nil {
+		return Alone, nil
+	}
+	dt := float64(m.At.Sub(first.At))
+	change := float64(m.Offset - first.Offset)
+	if dt < 0.5 || dt > 2.5 || math.Abs(change) > maxSteer*dt+stepAbove {
+		return Unsteady, nil
+	}
+	r := l.noise.sigma() * l.noise.sigma()
+	l.filter = newBank(filter{
+		x: float64(m.Offset - l.cfg.Bias), y: change/dt - float64(l.steer),
+		p: [3][3]float64{{r, r / dt, 0}, {r / dt, 2 * r / (dt * dt), 0}, {0, 0, initialDrift * initialDrift}},
+	})
+	l.at, l.given, l.first = m.At, 0, nil
+	l.mode, l.reason = Acquiring, "the loop settles"
+	l.accept(m)
+	return "", l.servo()
+}
+
+// refuse counts a pulse that is not believed; while acquiring, two of them begin anew.
+func (l *Loop) refuse(m pps.Measurement, now clock.Reading, innovation float64) (Refusal, error) {
+	l.inARow = min(0, l.inARow) - 1
+	l.contrary[-l.inARow%len(l.contrary)] = clock.Seconds(math.Abs(innovation))
+	if l.mode == Acquiring && l.inARow <= -3 {
+		l.Restart("pulses do not agree with one another")
+		return l.begin(m, now)
+	}
+	return Outlier, nil
+}
+
+func (l *Loop) accept(m pps.Measurement) {
+	l.accepted, l.lastUTC, l.variance = m.At, m.UTC, l.filter.mean.p[0][0]
+	l.inARow = max(0, l.inARow) + 1
+	l.past.take(m.At, clock.Seconds(l.filter.mean.x)-l.given, clock.Ratio(l.filter.mean.y))
+	near := math.Abs(l.filter.mean.x) < lockedWithin+gateSigmas*math.Sqrt(l.variance)
+	if l.mode != Locked && l.inARow >= l.needed && near {
+		l.mode, l.reason, l.everLocked, l.needed = Locked, "", true, settled
+	}
+}
+
+// advanceTo moves the filter to an instant.
+func (l *Loop) advanceTo(at clock.Mono) {
+	dt := at.Sub(l.at)
+	coasting := l.mode == Holdover && l.inARow <= 0
+	l.filter.each(func(f *filter) {
+		f.move(float64(dt), float64(l.steer))
+		if !coasting { // then rehearsals tell better how far it may have gone
+			f.spread(float64(dt))
+		}
+	})
+	l.given += clock.Seconds(l.steer) * dt
+	l.at = at
+}
+
+// servo steers the clock by what the filter knows, or steps it while that is still allowed.
+func (l *Loop) servo() error {
+	if l.mode == Acquiring && math.Abs(l.filter.mean.x) > stepAbove {
+		by := -time.Duration(math.Round(l.filter.mean.x * 1e9))
+		if _, err := l.clock.Step(by); err != nil {
+			return fmt.Errorf("step by %v: %w", by, err)
+		}
+		l.filter.each(func(f *filter) { f.x += by.Seconds() })
+		l.given += clock.Seconds(by.Seconds())
+		now, err := l.clock.Read()
+		if err != nil {
+			return err
+		}
+		l.anchor = now
+	}
+	slew := max(-maxSlew, min(maxSlew, -l.filter.mean.x/slewTime))
+	want := max(-maxSteer, min(maxSteer, slew-l.filter.mean.y))
+	actual, effective, err := l.clock.SetFrequency(clock.Ratio(want))
+	if err != nil {
+		return fmt.Errorf("set frequency %.6g: %w", want, err)
+	}
+	l.advanceTo(max(effective, l.at))
+	l.steer = actual
+	return nil
+}
+
+// Advance lets time pass: it notices silence, foreign steps and the end of a holdover, and keeps coasting. Called at 4 Hz.
+func (l *Loop) Advance(now clock.Reading) error {
+	l.watch(now)
+	if l.mode == Locked {
+		switch {
+		case now.Mono.Sub(l.heard) > silence:
+			l.coast("no pulse")
+		case now.Mono.Sub(l.accepted) > refusing:
+			l.coast("the pulse is far from the prediction")
+		}
+	}
+	if l.mode == Acquiring && now.Mono.Sub(l.accepted) > refusing {
+		l.Restart("no pulse")
+	}
+	if l.mode != Holdover {
+		return nil
+	}
+	if l.bound(now.Mono).Total() > l.cfg.Limit {
+		l.mode, l.first, l.inARow = FreeRunning, nil, 0
+		l.reason = fmt.Sprintf("holdover has reached the limit of %.3g s", float64(l.cfg.Limit))
+		return nil
+	}
+	if now.Mono.Sub(l.at) < 1 {
+		return nil
+	}
+	l.advanceTo(now.Mono)
+	return l.servo()
+}
+
+// coast begins a holdover on the last frequency; a drift seen for seconds says nothing about hours.
+func (l *Loop) coast(reason string) {
+	l.mode, l.reason, l.inARow, l.needed = Holdover, reason, 0, settled
+	l.filter.each(func(f *filter) { f.d = 0 })
+}
+
+// predicted returns the offset at an instant not before the filter's.
+func (l *Loop) predicted(at clock.Mono) clock.Seconds {
+	f := l.filter.mean
+	f.move(float64(at.Sub(l.at)), float64(l.steer))
+	return clock.Seconds(f.x)
+}
+
+// bound returns the bound at an instant: the offset that is known, the state's uncertainty when the last pulse was
+// accepted, the tail of late edges that the clipping lets through (one sigma of the core), what rehearsals of a holdover
+// as long as the silence since then have erred, and what pulses that are refused again and again contradict.
+func (l *Loop) bound(at clock.Mono) Bound {
+	quiet := max(0, at.Sub(l.accepted))
+	contradicted := clock.Seconds(0)
+	if -l.inARow >= len(l.contrary) {
+		contradicted = min(l.contrary[0], l.contrary[1], l.contrary[2]) + gateSigmas*clock.Seconds(l.noise.sigma())
+	}
+	return Bound{
+		Pulse: contradicted + clock.Seconds(math.Abs(float64(l.predicted(at)))) + clock.Seconds(stateSigmas*math.Sqrt(l.variance)+l.noise.sigma()) +
+			rehearsed*l.past.expected(quiet),
+		Capture:   l.cfg.BiasRange,
+		Reference: l.cfg.Reference,
+	}
+}
+
+// Forecast returns the bound's total if the pulse stopped at now and came back after h seconds.
+func (l *Loop) Forecast(now clock.Mono, h clock.Seconds) clock.Seconds {
+	return l.bound(now).Total() + rehearsed*l.past.expected(h)
+}
+
+const growthOver = 10 // s over which the bound's growth is given; an Estimate lives for less
+
+// Estimate returns what is known at now.
+func (l *Loop) Estimate(now clock.Reading) Estimate {
+	e := Estimate{At: now, Mode: l.mode, Reason: l.reason, Steering: l.steer, EverLocked: l.everLocked}
+	if l.mode == FreeRunning {
+		return e
+	}
+	e.HasOffset, e.HasFrequency, e.LastPulse = true, true, l.accepted
+	e.Offset = l.predicted(now.Mono)
+	e.Precision = clock.Seconds(math.Sqrt(l.variance)) + l.past.expected(max(0, now.Mono.Sub(l.accepted)-1))
+	e.Bias, e.BiasSigma = l.cfg.Bias, l.cfg.BiasRange/clock.Seconds(math.Sqrt(3)) // of a uniform range
+	e.Bound = l.bound(now.Mono)
+	e.Growth = clock.Ratio((l.bound(now.Mono.Add(growthOver)).Total() - e.Bound.Total()) / growthOver)
+	e.Growth = max(e.Growth, 0)
+	e.Frequency = clock.Ratio(l.filter.mean.y)
+	e.FrequencySigma = clock.Ratio(math.Sqrt(l.filter.mean.p[1][1]))
+	return e
+}
