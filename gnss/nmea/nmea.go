@@ -1,0 +1,215 @@
+// Package nmea decodes the NMEA 0183 sentences (IEC 61162-1) that a time server needs: RMC, ZDA, GGA, GNS, GSA, GSV and
+// TXT of any talker, and encodes them for the simulated receiver.
+//
+// go-nmea parses the fields; before it does, what receivers really send is made acceptable to it (absent and proprietary
+// fields, hexadecimal signal ids), and afterwards everything that is used is checked here, dates and times from the text
+// itself. Years always get four digits from a parameter or from ZDA, never from the clock of this machine.
+//
+// Angles are degrees, lengths metres, C/N0 dB-Hz. A sentence that cannot be true is refused with an error of type
+// *Refused, which is never a panic; a sentence of another type, or one that is empty as before the first fix, is no
+// error and reports nothing.
+package nmea
+
+import (
+	"errors"
+	"strings"
+
+	nmea "github.com/adrianmo/go-nmea"
+
+	"timeball/gnss"
+	"timeball/gnss/scan"
+	"timeball/gnss/timescale"
+)
+
+// Refused says why a sentence was not used.
+type Refused struct {
+	Reason  string // one of the Reason constants: a key to count by
+	Message string // the type of the sentence, "GNRMC"
+	Detail  string // what was seen
+}
+
+// The reasons for which a sentence is refused.
+const (
+	ReasonProtocol = "protocol" // not an NMEA packet
+	ReasonChecksum = "checksum" // no checksum or a wrong one
+	ReasonFields   = "fields"   // fields are missing or not what they should be
+	ReasonTime     = "time"     // no such time of day
+	ReasonDate     = "date"     // no such date
+	ReasonPosition = "position" // no such place
+	ReasonPanic    = "panic"    // the parser broke on it
+)
+
+func (r *Refused) Error() string { return "nmea: " + r.Reason + ": " + r.Message + ": " + r.Detail }
+
+// Decoder turns sentences of one receiver into reports. It remembers what several sentences tell together: whether
+// there is a fix, the century, and the satellites. Its memory is bounded. Use NewDecoder.
+type Decoder struct {
+	parser   nmea.SentenceParser
+	mark     gnss.TimeMark // of the sentence that is being decoded
+	sent     sent          // by it
+	first    int           // two-digit years lie in first..first+99
+	fullYear int           // of the last valid ZDA; 0 = none
+	fixes    fixes
+	sky      sky
+	who      identity
+}
+
+// NewDecoder returns a Decoder that has heard nothing. Two-digit years are of 1980 to 2079.
+func NewDecoder() *Decoder {
+	d := &Decoder{first: 1980}
+	d.parser = nmea.SentenceParser{
+		ParsePrefix:    func(p string) (string, string, error) { return p[:2], p[2:], nil }, // of wanted addresses only
+		CustomParsers:  map[string]nmea.ParserFunc{nmea.TypeTXT: parseTXT},
+		CheckCRC:       func(nmea.BaseSentence, string) error { return nil }, // done by Decode, lower-case too
+		OnBaseSentence: d.normalise,
+	}
+	return d
+}
+
+// SetFirstYear makes two-digit years lie in first to first+99, until a valid ZDA tells the century. It is about the
+// century only: a date before the floor of a week rollover stays as it was sent.
+func (d *Decoder) SetFirstYear(first int) { d.first = first }
+
+// Receiver returns what the receiver told of itself in text or proprietary sentences, such as "u-blox NEO-M8N-0",
+// and "" when it told nothing.
+func (d *Decoder) Receiver() string { return d.who.String() }
+
+// Decode reports what p tells. An error is a *Refused.
+func (d *Decoder) Decode(p scan.Packet) (gnss.Report, error) {
+	if p.Protocol != scan.NMEA || len(p.Data) == 0 {
+		return gnss.Report{}, &Refused{ReasonProtocol, "", p.Protocol.String()}
+	}
+	body, ok := verified(p.Data)
+	if !ok {
+		return gnss.Report{}, &Refused{ReasonChecksum, "", quote(p.Data)}
+	}
+	address, _, _ := strings.Cut(body, ",")
+	d.who.address(address)
+	if p.Data[0] != '$' || !wanted(address) {
+		return gnss.Report{}, nil
+	}
+	s, err := d.parse(body)
+	if err != nil {
+		return gnss.Report{}, refusal(err, address, p.Data)
+	}
+	r, err := d.report(s, p)
+	if err != nil {
+		return gnss.Report{}, refusal(err, address, p.Data)
+	}
+	return r, nil
+}
+
+// verified returns what is between the first byte and the checksum. The last '*' whose digits agree ends it.
+func verified(b []byte) (string, bool) {
+	for len(b) > 0 && (b[len(b)-1] == '\r' || b[len(b)-1] == '\n') {
+		b = b[:len(b)-1]
+	}
+	n := len(b) - 3
+	if n < 1 || b[n] != '*' {
+		return "", false
+	}
+	var sum byte
+	for _, c := range b[1:n] {
+		sum ^= c
+	}
+	hi, lo := digit(b[n+1]), digit(b[n+2])
+	return string(b[1:n]), hi < 16 && lo < 16 && hi<<4|lo == sum
+}
+
+// digit returns the value of a hexadecimal digit, 255 for anything else.
+func digit(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 255
+}
+
+// wanted reports whether the sentence is of a type that is decoded here, of any talker but 'P'.
+func wanted(address string) bool {
+	if len(address) != 5 || address[0] == 'P' && address[1] != 'Q' {
+		return false
+	}
+	switch address[2:] {
+	case nmea.TypeRMC, nmea.TypeZDA, nmea.TypeGGA, nmea.TypeGNS, nmea.TypeGSA, nmea.TypeGSV, nmea.TypeTXT:
+		return true
+	}
+	return false
+}
+
+// parse is go-nmea with its panics turned into errors.
+func (d *Decoder) parse(body string) (s nmea.Sentence, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			s, err = nil, &Refused{Reason: ReasonPanic}
+		}
+	}()
+	return d.parser.Parse("$" + body + "*00")
+}
+
+func refusal(err error, address string, raw []byte) *Refused {
+	r, ok := err.(*Refused)
+	if !ok {
+		r = &Refused{Reason: ReasonFields}
+	}
+	r.Message, r.Detail = clean(address), quote(raw)
+	return r
+}
+
+// quote returns a short printable form of a sentence.
+func quote(b []byte) string { return clean(string(b[:min(len(b), 90)])) }
+
+// clean replaces everything but printable ASCII by '.'.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '.'
+		}
+		return r
+	}, s)
+}
+
+// report checks s and turns it into what it tells.
+func (d *Decoder) report(s nmea.Sentence, p scan.Packet) (gnss.Report, error) {
+	d.mark = gnss.TimeMark{Arrival: p.Arrival, End: p.End, Message: s.Prefix()}
+	switch m := s.(type) {
+	case nmea.RMC:
+		return d.rmc(m)
+	case nmea.ZDA:
+		return d.zda(m)
+	case nmea.GGA:
+		return d.gga(m)
+	case nmea.GNS:
+		return d.gns(m)
+	case nmea.GSA:
+		return d.gsa(m)
+	case nmea.GSV:
+		sky, err := d.sky.gsv(m, p.Arrival)
+		return gnss.Report{Sky: sky}, err
+	case text:
+		return d.text(m)
+	}
+	return gnss.Report{}, &Refused{Reason: ReasonFields}
+}
+
+// stamp returns d.mark with the instant of the date and the time that was sent.
+func (d *Decoder) stamp(year, month, day int) (*gnss.TimeMark, error) {
+	t := d.sent.time
+	at, err := timescale.Civil{
+		Year: year, Month: month, Day: day,
+		Hour: t.hour, Minute: t.minute, Second: t.second, Nanosecond: t.nanosecond,
+	}.UTC()
+	if errors.Is(err, timescale.ErrTime) {
+		return nil, &Refused{Reason: ReasonTime}
+	}
+	if err != nil {
+		return nil, &Refused{Reason: ReasonDate}
+	}
+	m := d.mark
+	m.UTC, m.Leap60 = at, t.second == 60
+	return &m, nil
+}
