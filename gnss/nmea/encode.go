@@ -240,9 +240,9 @@ func appendPlace(dst []byte, p Place) []byte {
 		return append(dst, ",,,,"...)
 	}
 	dst = appendAngle(append(dst, ','), p.Latitude, 2)
-	dst = append(dst, ',', letter(p.Latitude, 'N', 'S'))
+	dst = append(dst, ',', hemisphere(p.Latitude, 'N', 'S'))
 	dst = appendAngle(append(dst, ','), p.Longitude, 3)
-	return append(dst, ',', letter(p.Longitude, 'E', 'W'))
+	return append(dst, ',', hemisphere(p.Longitude, 'E', 'W'))
 }
 
 // appendAngle appends degrees of the given width and minutes with five decimals, 2 cm.
@@ -261,7 +261,7 @@ func appendAngle(dst []byte, degrees float64, width int) []byte {
 	return pad2(pad3(dst, rest/100), rest%100)
 }
 
-func letter(v float64, positive, negative byte) byte {
+func hemisphere(v float64, positive, negative byte) byte {
 	if v < 0 {
 		return negative
 	}

@@ -131,7 +131,7 @@ func digit(c byte) byte {
 
 // wanted reports whether the sentence is of a type that is decoded here, of any talker but 'P'.
 func wanted(address string) bool {
-	if len(address) != 5 || address[0] == 'P' && address[1] != 'Q' {
+	if len(address) != 5 || !letter(address[0]) || !letter(address[1]) || address[0] == 'P' && address[1] != 'Q' {
 		return false
 	}
 	switch address[2:] {
@@ -140,6 +140,8 @@ func wanted(address string) bool {
 	}
 	return false
 }
+
+func letter(c byte) bool { return 'A' <= c && c <= 'Z' }
 
 // parse is go-nmea with its panics turned into errors.
 func (d *Decoder) parse(body string) (s nmea.Sentence, err error) {

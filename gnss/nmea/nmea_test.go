@@ -194,6 +194,7 @@ func TestDecodeKeepsSilentAboutOtherSentences(t *testing.T) {
 	for _, body := range []string{
 		"GNALC", "GNGST,090802.00,29,116,32,160,44,20,31", "GNGBS,103607.00,15.1,24.2,31.0,,,,,,", "PSTI,030", "PUBX,00", "PZDA", "P", "",
 		"PGSV,1", "PQGSV,1,1,01,03,60,045,42", "CCGPQ,GGA", "GNVTG,,T,,M,0.00,N,0.00,K,A", "GNRMCX,1",
+		"*0GSA,000", // a '*' where go-nmea expects the talker: found by FuzzDecode
 	} {
 		if got, err := decode(body); err != nil || got != (gnss.Report{}) {
 			t.Errorf("Decode(%q) = %+v, %v, want nothing", body, got, err)
