@@ -13,7 +13,7 @@ import (
 // Auto as Config.Chip means the chip of a Raspberry Pi's header, or the first chip of another board.
 const Auto = "auto"
 
-// Config says which line carries the pulse. Its errors begin with the key, as the configuration file needs them.
+// Config says which line carries the pulse. Its keys live in the section [pps] of the configuration file.
 type Config struct {
 	// Chip is "auto", a device ("gpiochip0", "/dev/gpiochip0") or a chip's label ("pinctrl-rp1").
 	Chip string `toml:"chip"`
@@ -26,16 +26,16 @@ type Config struct {
 // Default is GPIO 18, header pin 12, where most GNSS boards for the Raspberry Pi have the pulse; its rising edge.
 func Default() Config { return Config{Chip: Auto, Line: "18", Edge: "rising"} }
 
-// Validate returns the first value that cannot be meant, as `line: "P1_6": ...`.
+// Validate returns what is wrong with c, naming the key.
 func (c Config) Validate() error {
 	if c.Chip == "" || strings.ContainsAny(strings.TrimPrefix(c.Chip, "/dev/"), "/ \x00") {
-		return fmt.Errorf("chip: %q: neither %q, a GPIO device nor a chip's label", c.Chip, Auto)
+		return fmt.Errorf("config: pps.chip: %q: neither %q, a GPIO device nor a chip's label", c.Chip, Auto)
 	}
 	if _, err := Offset(c.Line); err != nil {
-		return fmt.Errorf("line: %w", err)
+		return fmt.Errorf("config: pps.line: %w", err)
 	}
 	if c.Edge != "rising" && c.Edge != "falling" {
-		return fmt.Errorf("edge: %q: neither \"rising\" nor \"falling\"", c.Edge)
+		return fmt.Errorf("config: pps.edge: %q: neither \"rising\" nor \"falling\"", c.Edge)
 	}
 	return nil
 }

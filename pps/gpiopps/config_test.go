@@ -63,10 +63,10 @@ func TestValidate(t *testing.T) {
 		{"default", func(*Config) {}, ""},
 		{"path", func(c *Config) { c.Chip = "/dev/gpiochip4" }, ""},
 		{"falling edge of a header pin", func(c *Config) { c.Line, c.Edge = "P1_7", "falling" }, ""},
-		{"no chip", func(c *Config) { c.Chip = "" }, `chip: "": neither "auto", a GPIO device nor a chip's label`},
-		{"chip elsewhere", func(c *Config) { c.Chip = "/tmp/chip" }, `chip: "/tmp/chip": neither "auto", a GPIO device nor a chip's label`},
-		{"ground", func(c *Config) { c.Line = "P1_39" }, `line: "P1_39": this header pin is GROUND, not a GPIO`},
-		{"edge", func(c *Config) { c.Edge = "both" }, `edge: "both": neither "rising" nor "falling"`},
+		{"no chip", func(c *Config) { c.Chip = "" }, `config: pps.chip: "": neither "auto", a GPIO device nor a chip's label`},
+		{"chip elsewhere", func(c *Config) { c.Chip = "/tmp/chip" }, `config: pps.chip: "/tmp/chip": neither "auto", a GPIO device nor a chip's label`},
+		{"ground", func(c *Config) { c.Line = "P1_39" }, `config: pps.line: "P1_39": this header pin is GROUND, not a GPIO`},
+		{"edge", func(c *Config) { c.Edge = "both" }, `config: pps.edge: "both": neither "rising" nor "falling"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

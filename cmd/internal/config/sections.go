@@ -1,0 +1,222 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"timeball/board"
+	"timeball/pps/gpiopps"
+	"timeball/server"
+	"timeball/server/publish"
+)
+
+// Board is the section [board].
+type Board struct {
+	// Kind is "auto", the machine this runs on, or "sim", a simulated one.
+	Kind string `toml:"kind"`
+	// State is the directory for what is kept over a restart.
+	State string `toml:"state"`
+}
+
+// Validate returns what is wrong with b, naming the key.
+func (b Board) Validate() error {
+	if b.Kind != "auto" && b.Kind != "sim" {
+		return fmt.Errorf("config: board.kind: %q: neither \"auto\" nor \"sim\"", b.Kind)
+	}
+	return absolute("board.state", b.State)
+}
+
+// GNSS is the section [gnss].
+type GNSS struct {
+	// Device is the serial line of the receiver.
+	Device string `toml:"device"`
+	// Baud is its rate in bits per second.
+	Baud int `toml:"baud"`
+}
+
+// bauds are the rates met in receivers, and 19200 and 921600 between and above them.
+var bauds = []int{4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600}
+
+// Validate returns what is wrong with g, naming the key.
+func (g GNSS) Validate() error {
+	var rate error
+	if !slices.Contains(bauds, g.Baud) {
+		rate = fmt.Errorf("config: gnss.baud: %d: none of %v", g.Baud, bauds)
+	}
+	return errors.Join(absolute("gnss.device", g.Device), rate)
+}
+
+// PPS is the section [pps].
+type PPS struct {
+	// Source is "gpio": line events of a GPIO chip.
+	Source string `toml:"source"`
+
+	gpiopps.Config
+
+	// LatencySeconds is how late the capture is, within +- LatencyRangeSeconds. Both or neither; nil = the board's own.
+	LatencySeconds      *float64 `toml:"latency_seconds"`
+	LatencyRangeSeconds *float64 `toml:"latency_range_seconds"`
+}
+
+// maxLatency is in seconds: an interrupt later than this is no way to capture a pulse.
+const maxLatency = 1e-3
+
+// Validate returns what is wrong with p, naming the key.
+func (p PPS) Validate() error {
+	var source, pair error
+	if p.Source != "gpio" {
+		source = fmt.Errorf("config: pps.source: %q: not \"gpio\"", p.Source)
+	}
+	if (p.LatencySeconds == nil) != (p.LatencyRangeSeconds == nil) {
+		pair = errors.New("config: pps.latency_seconds, pps.latency_range_seconds: one is given and the other is not")
+	}
+	return errors.Join(source, p.Config.Validate(), pair,
+		between("pps.latency_seconds", p.LatencySeconds, 0, maxLatency),
+		between("pps.latency_range_seconds", p.LatencyRangeSeconds, 0, maxLatency))
+}
+
+// Latency returns the configured latency of the capture, or that of the board.
+func (p PPS) Latency(of board.Latency) board.Latency {
+	if p.LatencySeconds == nil || p.LatencyRangeSeconds == nil {
+		return of
+	}
+	return board.Latency{Bias: *p.LatencySeconds, HalfRange: *p.LatencyRangeSeconds}
+}
+
+// Clock is the section [clock].
+type Clock struct {
+	// Monitor looks at the clock and never steers it.
+	Monitor bool `toml:"monitor"`
+}
+
+// Server is the section [server]: where it answers and what it may claim.
+type Server struct {
+	Listening
+	Claims
+}
+
+// Two packages have keys in [server]; the names keep their types apart.
+type (
+	// Listening is where the server listens.
+	Listening = server.Config
+	// Claims is what the unit may claim.
+	Claims = publish.Config
+)
+
+// kisses are the reference IDs that tell a client to go away or to ask less (RFC 5905, 7.4; NTSN of RFC 8915, 5.7).
+var kisses = []string{
+	"ACST", "AUTH", "AUTO", "BCST", "CRYP", "DENY", "DROP", "RSTR", "INIT", "MCST", "NKEY", "NTSN", "RATE", "RMOT", "STEP",
+}
+
+// Validate returns what is wrong with s, naming the key.
+func (s Server) Validate() error {
+	var found []error
+	for i, l := range s.Listen {
+		err := address("server.listen", l)
+		if err == nil && slices.Contains(s.Listen[:i], l) {
+			err = fmt.Errorf("config: server.listen: %q: given twice", l)
+		}
+		found = append(found, err)
+	}
+	if errors.Join(found...) == nil { // what the socket's own check says would only be said again
+		found = append(found, s.Listening.Validate())
+	}
+	found = append(found, s.Claims.Validate())
+	if slices.Contains(kisses, s.ReferenceID) {
+		found = append(found, fmt.Errorf("config: server.refid: %q: a kiss code, clients would stop asking", s.ReferenceID))
+	}
+	return errors.Join(found...)
+}
+
+// Web is the section [web].
+type Web struct {
+	// HTTP is the TCP address of the page: an IP literal with a port; without an address, every address.
+	HTTP string `toml:"http"`
+	// Hosts are names by which browsers may ask for the page, besides IP literals, localhost and the machine's own name.
+	Hosts []string `toml:"hosts"`
+}
+
+// Validate returns what is wrong with w, naming the key.
+func (w Web) Validate() error {
+	found := []error{address("web.http", w.HTTP)}
+	for _, h := range w.Hosts {
+		if !hostName(h) {
+			found = append(found, fmt.Errorf("config: web.hosts: %q: not a host name (lower case, without port)", h))
+		}
+	}
+	return errors.Join(found...)
+}
+
+// hostName reports whether s is a name of letters, digits and hyphens in labels of 1 to 63, as RFC 1123, 2.1 has it.
+func hostName(s string) bool {
+	odd := func(r rune) bool { return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') }
+	for label := range strings.SplitSeq(s, ".") {
+		if len(label) < 1 || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' || strings.ContainsFunc(label, odd) {
+			return false
+		}
+	}
+	return len(s) <= 253
+}
+
+// Log is the section [log].
+type Log struct {
+	// Level is the least that is logged: "debug", "info", "warn" or "error".
+	Level string `toml:"level"`
+}
+
+var levels = map[string]slog.Level{
+	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+}
+
+// Validate returns what is wrong with l, naming the key.
+func (l Log) Validate() error {
+	if _, ok := levels[l.Level]; !ok {
+		return fmt.Errorf("config: log.level: %q: none of \"debug\", \"info\", \"warn\", \"error\"", l.Level)
+	}
+	return nil
+}
+
+// Slog returns the level for log/slog; info when it is none of the four.
+func (l Log) Slog() slog.Level { return levels[l.Level] }
+
+// absolute checks a path.
+func absolute(key, p string) error {
+	if !path.IsAbs(p) || path.Clean(p) != p || strings.ContainsRune(p, 0) {
+		return fmt.Errorf("config: %s: %q: not an absolute path", key, p)
+	}
+	return nil
+}
+
+// between checks an optional number; what is not a number is not between either.
+func between(key string, v *float64, low, high float64) error {
+	if v == nil || (*v >= low && *v <= high) {
+		return nil
+	}
+	return fmt.Errorf("config: %s: %v: not from %v to %v", key, *v, low, high)
+}
+
+// address checks an IP literal, or nothing for every address, with a port.
+func address(key, text string) error {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return fmt.Errorf("config: %s: %q: not an IP address with a port", key, text)
+	}
+	if host != "" {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return fmt.Errorf("config: %s: %q: not an IP address", key, text)
+		}
+	}
+	if n, err := strconv.Atoi(port); err != nil || strconv.Itoa(n) != port {
+		return fmt.Errorf("config: %s: %q: port is not a number", key, text)
+	} else if n < 0 || n > 65535 {
+		return fmt.Errorf("config: %s: %q: port out of range", key, text)
+	}
+	return nil
+}
