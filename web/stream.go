@@ -82,16 +82,16 @@ func (v *viewer) send(site page.Site, status api.Status) error {
 
 // event adds one event; JSON has no line breaks, so one data line holds it.
 func (v *viewer) event(name string, data any) error {
-	text, err := json.Marshal(data)
-	if err != nil {
-		return err
-	}
 	if name != "" {
 		v.b.WriteString("event: " + name + "\n")
 	}
 	v.b.WriteString("data: ")
-	v.b.Write(text)
-	v.b.WriteString("\n\n")
+	e := json.NewEncoder(&v.b)
+	e.SetEscapeHTML(false) // no browser takes an event for HTML, and the parts are full of it
+	if err := e.Encode(data); err != nil {
+		return err
+	}
+	v.b.WriteByte('\n')
 	return nil
 }
 

@@ -39,7 +39,7 @@ type tick struct {
 func budgetPanel(s api.Status) *Panel {
 	p := &Panel{ID: "budget", Title: "Error budget", Question: "How wrong can it be, and why?"}
 	if boundWords(s) == "" {
-		p.Answer = "**No bound**: this unit can not yet say how wrong it is."
+		p.Answer = "**No bound**: this unit cannot yet say how wrong it is."
 		p.Body = empty{"No error budget yet", "The parts of the bound appear here as soon as a pulse has been given its second."}
 		return p
 	}
@@ -136,8 +136,8 @@ func share(part, whole float64) string {
 
 // niceAxis returns the end of an axis from zero that holds greatest and is a round number, and four to five ticks on it.
 func niceAxis(greatest float64) (top float64, ticks []tick) {
-	if !(greatest > 0) {
-		greatest = 1e-9
+	if !(greatest >= 1e-10) {
+		greatest = 1e-9 // no clock here knows less than a tenth of a nanosecond
 	}
 	scale := math.Pow10(int(math.Floor(math.Log10(greatest))))
 	steps := 4

@@ -89,7 +89,7 @@ var face = func() dial {
 		value := dialLeast * math.Pow10(decade)
 		angle := dialAngle(value)
 		line(&major, angle, 112, 126)
-		x, y := polar(angle, 92)
+		x, y := polar(angle, 86)
 		d.Labels = append(d.Labels, dialLabel{x, y + 4, dialText[decade]})
 		for n := 2; n < 10 && decade < dialDecades; n++ {
 			line(&minor, dialAngle(value*float64(n)), 119, 126)

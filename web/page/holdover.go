@@ -49,16 +49,21 @@ func holdoverPanel(s api.Status) *Panel {
 	return p
 }
 
-// forecastPoints returns the points that can be drawn: finite, above zero and in order.
+// forecastPoints returns the points that can be drawn: finite, a second or more from now, above zero and in order. Without a pulse a bound only
+// grows, so none is below the bound of now, and none is offered without one.
 func forecastPoints(s api.Status) []api.ForecastPoint {
+	if boundWords(s) == "" {
+		return nil
+	}
 	var points []api.ForecastPoint
 	for _, p := range s.HoldoverForecast {
-		if !(p.AfterSeconds > 0) || figure.Bound(p.BoundSeconds, 2) == "" || p.BoundSeconds == 0 || math.IsInf(p.AfterSeconds, 1) {
+		if !(p.AfterSeconds >= 1) || figure.Bound(p.BoundSeconds, 2) == "" || p.BoundSeconds == 0 || math.IsInf(p.AfterSeconds, 1) {
 			continue
 		}
 		if n := len(points); n > 0 && p.AfterSeconds <= points[n-1].AfterSeconds {
 			continue
 		}
+		p.BoundSeconds = max(p.BoundSeconds, *s.BoundSeconds)
 		points = append(points, p)
 	}
 	return points

@@ -44,7 +44,10 @@ func loopPanel(s api.Status) *Panel {
 }
 
 func loopAnswer(s api.Status) string {
-	pulses := figure.Count(s.PulsesAccepted) + " of " + figure.Count(s.PulsesAccepted+s.PulsesRefused) + "\u00a0pulses used."
+	pulses := "no pulse judged yet."
+	if all := s.PulsesAccepted + s.PulsesRefused; all > 0 {
+		pulses = figure.Count(s.PulsesAccepted) + " of " + figure.Count(all) + "\u00a0pulses used."
+	}
 	switch {
 	case s.Mode == verdict.Locked && s.PrecisionSeconds != nil:
 		return "Yes: to **" + figure.Duration(*s.PrecisionSeconds, 2) + "** (1\u00a0σ), " + pulses

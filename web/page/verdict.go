@@ -17,9 +17,9 @@ func marks(s api.Status) []mark {
 	if s.BiasSeconds != nil && s.BiasSigmaSeconds != nil {
 		bias = figure.PlusMinus(*s.BiasSeconds, *s.BiasSigmaSeconds)
 	}
-	bound := boundWords(s)
-	if bound == "" {
-		bound = "no bound"
+	bound := mark{"bound", "Bound", boundWords(s), "contains the truth"}
+	if bound.Value == "" {
+		bound.Value, bound.What = "no bound", "not known how wrong"
 	}
 	told := mark{"told", "Told by NTP", "nothing", "answers say “not synchronised”"}
 	if verdict.Served(s) {
@@ -28,7 +28,7 @@ func marks(s api.Status) []mark {
 	return []mark{
 		{"precision", "Precision", duration(s.PrecisionSeconds, 2), "1\u00a0σ of the loop"},
 		{"bias", "Bias, removed", bias, "edge capture, 1\u00a0σ"},
-		{"bound", "Bound", bound, "contains the truth"},
+		bound,
 		told,
 	}
 }

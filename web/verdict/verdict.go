@@ -103,15 +103,14 @@ func locked(s api.Status) (lead, text string) {
 }
 
 func acquiring(s api.Status) (lead, text string) {
-	why := reasonOr(s, "the clock settles on the pulse")
+	why := reasonOr(s, "the clock has been settling on the pulse"+lasting(s, " for "))
 	if Served(s) && bound(s) != "" {
 		return "Time is still good:", "error at most " + bound(s) + "; " + why
 	}
-	sats := satellites(s)
-	if sats != "" {
-		sats += " in use"
+	if sats := satellites(s); sats != "" {
+		why = sats + " in use; " + why
 	}
-	return "Not ready yet:", list([]string{sats, why + lasting(s, ", for ")})
+	return "Not ready yet:", why
 }
 
 func unsynchronised(s api.Status) (lead, text string) {

@@ -1,0 +1,218 @@
+package page
+
+import (
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"timeball/web/api"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var site = Site{Name: "tb-a", Script: "/s.js", Style: "/s.css", Icon: "/i.svg", Build: "b1"}
+
+func lockedStatus() api.Status {
+	s := api.Status{
+		API: 1, Mode: "locked", Leap: "none", Stratum: 1, RefID: new("PPS"), OffsetSeconds: new(-6e-9), PrecisionSeconds: new(104e-9),
+		BiasSeconds: new(5.18e-6), BiasSigmaSeconds: new(0.27e-6), BoundSeconds: new(1.868e-6), RootDispersionSeconds: new(15.2588e-6),
+		FrequencyRatio: new(-7.354e-6), FrequencySigmaRatio: new(2.1e-9), TemperatureCelsius: new(47.3), Utilisation: new(0.12),
+		SatellitesUsed: new(3), Receiver: new("u-blox <b>ZED-F9T</b>"), UptimeSeconds: 273600, ModeSeconds: 273600, Version: "0.1.0",
+		Board: "Raspberry Pi 4", BoundPulseSeconds: new(0.452e-6), BoundCaptureSeconds: new(1.08e-6), BoundReferenceSeconds: new(0.336e-6),
+		PulsesAccepted: 86398, PulsesRefused: 2, RequestsAnswered: 1284711, ServedUnixNanoseconds: new(int64(1795269694_500000000)),
+		TAIOffsetSeconds: new(37), Serial: new("UBX at 115200 baud"), Addresses: []string{"10.4.0.11"},
+		Satellites: []api.Satellite{
+			{System: "GPS", ID: 5, ElevationDegrees: new(71), AzimuthDegrees: new(15), CN0DBHz: new(47.0), Used: true},
+			{System: "BeiDou", ID: 21, ElevationDegrees: new(12), AzimuthDegrees: new(260), CN0DBHz: new(31.5)},
+			{System: "Sputnik", ID: 1},
+		},
+	}
+	for _, p := range [][2]float64{{60, 2.0e-6}, {600, 2.4e-6}, {3600, 9.2e-6}, {86400, 850e-6}} {
+		s.HoldoverForecast = append(s.HoldoverForecast, api.ForecastPoint{AfterSeconds: p[0], BoundSeconds: p[1]})
+	}
+	return s
+}
+
+func statuses() map[string]api.Status {
+	locked := lockedStatus()
+	holdover := lockedStatus()
+	holdover.Mode, holdover.ModeSeconds, holdover.BoundSeconds, holdover.BoundPulseSeconds = "holdover", 2820, new(47.2e-6), new(45.784e-6)
+	holdover.Reason, holdover.Satellites, holdover.SatellitesUsed = "the antenna has been gone since 14:02 UTC", nil, new(0)
+	holdover.Simulated, holdover.SimErrorSeconds = true, new(8.2e-6)
+	acquiring := api.Status{Mode: "acquiring", Leap: "unsynchronized", Stratum: 16, ModeSeconds: 40, SatellitesUsed: new(6)}
+	nobound := lockedStatus()
+	nobound.BoundSeconds = nil
+	quarantine := lockedStatus()
+	quarantine.Mode, quarantine.Leap, quarantine.Stratum, quarantine.Reason = "quarantine", "unsynchronized", 16, "both neighbours say it is 14.2 µs off"
+	return map[string]api.Status{"locked": locked, "holdover": holdover, "acquiring": acquiring, "nobound": nobound, "quarantine": quarantine, "zero": {}}
+}
+
+func render(t *testing.T, s api.Status) string {
+	t.Helper()
+	var b strings.Builder
+	if err := Write(&b, site, s); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestPageIsAsReviewed(t *testing.T) {
+	for name, status := range statuses() {
+		t.Run(name, func(t *testing.T) {
+			got := render(t, status)
+			file := filepath.Join("testdata", name+".golden")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("the page differs from %s at %q; read it and run the test with -update", file, difference(got, string(want)))
+			}
+		})
+	}
+}
+
+func difference(got, want string) string {
+	i := 0
+	for i < len(got) && i < len(want) && got[i] == want[i] {
+		i++
+	}
+	return got[max(0, i-40):min(len(got), i+80)]
+}
+
+var inline = regexp.MustCompile(`(?i)<style|\sstyle=|\son[a-z]+\s*=\s*["']|javascript:|<script(?:[^>]*[^>]*)>[^<]|https?://`)
+
+func TestPageKeepsToItsPolicy(t *testing.T) {
+	for name, status := range statuses() {
+		if found := inline.FindString(render(t, status)); found != "" {
+			t.Errorf("%s: %q: the policy forbids script and style in the page, and it loads nothing from elsewhere", name, found)
+		}
+	}
+}
+
+func TestPageEscapesWhatIsSaid(t *testing.T) {
+	s := lockedStatus()
+	evil := `"'><script>alert(1)</script>`
+	s.Receiver, s.Serial, s.RefID, s.Reason, s.Version, s.Board, s.Mode = &evil, &evil, &evil, evil, evil, evil, evil
+	s.Addresses, s.Satellites[0].System = []string{evil}, evil
+	if page := render(t, s); strings.Contains(page, "<script>alert") || strings.Contains(page, `"'>`) {
+		t.Errorf("markup from outside is in the page")
+	}
+}
+
+func TestPageShowsNoHandWithoutABound(t *testing.T) {
+	if page := render(t, statuses()["nobound"]); strings.Contains(page, `class="hand"`) || strings.Contains(page, `class="arc"`) || !strings.Contains(page, ">no bound<") {
+		t.Error("a page without a bound shows a hand or does not say so")
+	}
+	if page := render(t, lockedStatus()); !strings.Contains(page, `class="hand"`) || !strings.Contains(page, `class="arc"`) {
+		t.Error("a page with a bound shows no hand")
+	}
+}
+
+func TestPageSurvivesAnything(t *testing.T) {
+	s := lockedStatus()
+	for _, v := range []float64{math.NaN(), math.Inf(1), -1, 0, 1e300, 5e-324} {
+		for _, p := range []**float64{&s.OffsetSeconds, &s.PrecisionSeconds, &s.BiasSeconds, &s.BiasSigmaSeconds, &s.BoundSeconds, &s.RootDispersionSeconds,
+			&s.FrequencyRatio, &s.FrequencySigmaRatio, &s.TemperatureCelsius, &s.Utilisation, &s.SimErrorSeconds, &s.BoundPulseSeconds} {
+			*p = &v
+		}
+		s.ModeSeconds, s.UptimeSeconds, s.Simulated = v, v, true
+		s.HoldoverForecast = []api.ForecastPoint{{AfterSeconds: v, BoundSeconds: v}, {AfterSeconds: 2, BoundSeconds: v}, {AfterSeconds: 3, BoundSeconds: 1}}
+		for _, mode := range []string{"locked", "holdover", "acquiring", "quarantine", "free-running"} {
+			s.Mode = mode
+			if page := render(t, s); strings.Contains(page, "NaN") || strings.Contains(page, "Inf") || strings.Contains(page, "%!") {
+				t.Errorf("with %g in mode %s the page has no number where one should be", v, mode)
+			}
+		}
+	}
+}
+
+func TestFollowHasThePartsOfThePage(t *testing.T) {
+	for name, status := range statuses() {
+		whole := render(t, status)
+		event, err := Follow(site, status)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := strings.Count(whole, "<section") + strings.Count(whole, "<nav") + strings.Count(whole, "<footer"); len(event.Parts) != want {
+			t.Errorf("%s: %d parts, want %d", name, len(event.Parts), want)
+		}
+		for id, html := range event.Parts {
+			if !strings.Contains(whole, `id="`+id+`"`) || !strings.Contains(whole, ">"+html+"</") {
+				t.Errorf("%s: part %s is not in the page as it is", name, id)
+			}
+		}
+		if !strings.Contains(whole, `data-panels="`+event.Panels+`"`) || !strings.Contains(whole, `data-state="`+event.State+`"`) {
+			t.Errorf("%s: panels %q or state %q are not those of the page", name, event.Panels, event.State)
+		}
+	}
+}
+
+func TestDialAngle(t *testing.T) {
+	tests := []struct{ seconds, want float64 }{
+		{10e-9, -135}, {100e-3, 135}, {1e-6 * math.Sqrt(1e3), 0}, {1, 135}, {0, -135}, {-1, -135}, {math.NaN(), -135},
+	}
+	for _, tt := range tests {
+		if got := dialAngle(tt.seconds); math.Abs(got-tt.want) > 1e-9 {
+			t.Errorf("dialAngle(%g) = %g, want %g", tt.seconds, got, tt.want)
+		}
+	}
+}
+
+func TestForecastNeverPromisesLess(t *testing.T) {
+	s := lockedStatus()
+	if got, ok := forecastAt(s, 1800); !ok || got != 9.2e-6 {
+		t.Errorf("forecast after half an hour = %g, %v, want that of the next point, 9.2e-6", got, ok)
+	}
+	if got, ok := forecastAt(s, 90000); ok {
+		t.Errorf("forecast beyond its end = %g, want none", got)
+	}
+	s.BoundSeconds = new(5e-6)
+	if got, _ := forecastAt(s, 60); got != 5e-6 {
+		t.Errorf("forecast = %g, want no less than the bound of now", got)
+	}
+	s.BoundSeconds = nil
+	if _, ok := forecastAt(s, 60); ok {
+		t.Error("a forecast without a bound is offered")
+	}
+}
+
+func TestNiceAxisHoldsTheGreatest(t *testing.T) {
+	tests := []struct {
+		greatest, top float64
+		last          string
+	}{
+		{1.868e-6, 2e-6, "2 µs"}, {47.2e-6, 50e-6, "50 µs"}, {999e-9, 1e-6, "1 µs"}, {0, 1e-9, "1 ns"}, {6.1e-3, 8e-3, "8 ms"},
+	}
+	for _, tt := range tests {
+		top, ticks := niceAxis(tt.greatest)
+		last := strings.ReplaceAll(ticks[len(ticks)-1].Text, "\u00a0", " ")
+		if math.Abs(top/tt.top-1) > 1e-9 || last != tt.last {
+			t.Errorf("niceAxis(%g) ends at %g %q, want %g %q", tt.greatest, top, last, tt.top, tt.last)
+		}
+	}
+}
+
+func TestBudgetNamesItsGreatestCause(t *testing.T) {
+	tests := []struct {
+		reference, capture, pulse float64
+		want                      string
+	}{
+		{1, 1, 98, "; nearly all of it is the loop"}, {20, 60, 20, "; more than half is the edge capture"}, {30, 30, 40, "; no single cause makes half of it"},
+	}
+	for _, tt := range tests {
+		s := api.Status{BoundReferenceSeconds: &tt.reference, BoundCaptureSeconds: &tt.capture, BoundPulseSeconds: &tt.pulse}
+		if got := leading(boundParts(s)); got != tt.want {
+			t.Errorf("leading(%v) = %q, want %q", tt, got, tt.want)
+		}
+	}
+}
