@@ -414,6 +414,11 @@ func TestListenNamesTheAddressInUse(t *testing.T) {
 	if got := other.Addrs(); len(got) != 0 {
 		t.Errorf("still listening on %v", got)
 	}
+	cfg.Listen = []string{"127.0.0.9:11123", taken} // an address nobody else of these tests uses
+	if err := New(cfg, u.clock, &u.ref, slog.New(slog.DiscardHandler)).Listen(); err == nil {
+		t.Fatal("listening on an address in use")
+	}
+	listen(t, "127.0.0.9:11123").serve(t) // was closed
 }
 
 func TestListenSetsTheReceiveBuffer(t *testing.T) {
