@@ -45,6 +45,14 @@ func TestDetect(t *testing.T) {
 			Info{Model: "Raspberry Pi Compute Module 5 Rev 1.0", Family: Pi5, Latency: pi5},
 		},
 		{
+			"a board of another maker with the Pi 5's chip",
+			fstest.MapFS{
+				"proc/device-tree/model":      file("Carrier\x00"),
+				"proc/device-tree/compatible": file("maker,carrier\x00brcm,bcm2712\x00"),
+			},
+			Info{Model: "Carrier", Family: Pi5, Latency: pi5},
+		},
+		{
 			"Pi 4 with links, USB and a kernel pulse",
 			fstest.MapFS{
 				"proc/device-tree/model":      file("Raspberry Pi 4 Model B Rev 1.4\x00"),
