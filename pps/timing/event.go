@@ -2,6 +2,7 @@ package timing
 
 import (
 	"timeball/gnss"
+	"timeball/gnss/timescale"
 	"timeball/pps"
 	"timeball/pps/clock"
 )
@@ -16,7 +17,9 @@ const (
 	KindReport      Kind = "report"      // an already decoded Report, from a simulation that skips the bytes
 	KindTemperature Kind = "temperature" // Value is the SoC's temperature in degrees Celsius
 	KindUtilisation Kind = "utilisation" // Value is the processor's utilisation, 0..1
+	KindWitness     Kind = "witness"     // Text names another clock that read UTC at At, good to Value seconds
 	KindPort        Kind = "port"        // Text is the state of the serial line in words; "" = open and well
+	KindCapture     Kind = "capture"     // Text is the state of the pulse's capture in words; "" = open and well
 	KindTick        Kind = "tick"        // 4 Hz
 )
 
@@ -30,4 +33,6 @@ type Event struct {
 	Report *gnss.Report `json:"report,omitempty"`
 	Value  float64      `json:"value,omitempty"`
 	Text   string       `json:"text,omitempty"`
+
+	UTC timescale.UTC `json:"utc,omitempty"`
 }

@@ -1,0 +1,121 @@
+package sim
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"timeball/gnss/timescale"
+	"timeball/pps/clock"
+)
+
+// Kernel limits that the simulated clock keeps, from adjtimex(2).
+const (
+	maxFrequency  = 500e-6           // the kernel clamps here
+	frequencyStep = 1e-6 / (1 << 16) // its unit is 2^-16 ppm
+)
+
+// segment is a stretch of truth during which the clock ran at one rate. It is immutable.
+type segment struct {
+	start timescale.UTC // truth at its begin
+	mono  int64         // CLOCK_MONOTONIC at start, whole nanoseconds
+	frac  float64       // and the rest, 0..1 ns
+	real  int64         // CLOCK_REALTIME - CLOCK_MONOTONIC
+	era   clock.Era
+	began timescale.UTC // truth when the era began
+	rate  float64       // oscillator and steering together
+}
+
+// at returns CLOCK_MONOTONIC at truth t: whole nanoseconds and the rest.
+func (s *segment) at(t timescale.UTC) (int64, float64) {
+	dt := int64(t - s.start)
+	slewed := float64(dt)*s.rate + s.frac
+	whole := math.Floor(slewed)
+	return s.mono + dt + int64(whole), slewed - whole
+}
+
+// Clock is the kernel clock of the simulated board. Its owner moves it through truth; ReadAt may be called by anyone.
+type Clock struct {
+	now      timescale.UTC
+	y, steer float64
+	segment  atomic.Pointer[segment]
+	status   clock.Status
+}
+
+// newClock starts a clock at truth start that is off by e0 and has been up for one second.
+func newClock(start timescale.UTC, e0 time.Duration) *Clock {
+	c := &Clock{now: start}
+	const up = int64(time.Second)
+	c.segment.Store(&segment{start: start, mono: up, real: int64(start) + int64(e0) - up})
+	return c
+}
+
+// advance moves the owner's instant to t; earlier instants are ignored.
+func (c *Clock) advance(t timescale.UTC) { c.now = max(c.now, t) }
+
+// cut begins a new segment now, changed by edit.
+func (c *Clock) cut(edit func(*segment)) {
+	s := *c.segment.Load()
+	s.mono, s.frac = s.at(c.now)
+	s.start = c.now
+	edit(&s)
+	c.segment.Store(&s)
+}
+
+// setOscillator changes the oscillator's fractional frequency from now on.
+func (c *Clock) setOscillator(y clock.Ratio) {
+	if float64(y) == c.y {
+		return
+	}
+	c.y = float64(y)
+	c.cut(func(s *segment) { s.rate = c.y + c.steer })
+}
+
+// ReadAt returns the clock at truth t. It is safe for concurrent use.
+func (c *Clock) ReadAt(t timescale.UTC) clock.Reading {
+	s := c.segment.Load()
+	m, _ := s.at(t)
+	return clock.Reading{Mono: clock.Mono(m), Real: clock.Real(m + s.real), Boot: clock.Boot(m), Era: s.era}
+}
+
+// EraBegan returns truth at the last step that the clock was told to make. It is safe for concurrent use.
+func (c *Clock) EraBegan() timescale.UTC { return c.segment.Load().began }
+
+// Error returns CLOCK_REALTIME minus truth now, without rounding to nanoseconds.
+func (c *Clock) Error() clock.Seconds {
+	s := c.segment.Load()
+	m, frac := s.at(c.now)
+	return clock.Seconds(float64(m+s.real-int64(c.now))*1e-9 + frac*1e-9)
+}
+
+// Read implements discipline.Clock.
+func (c *Clock) Read() (clock.Reading, error) { return c.ReadAt(c.now), nil }
+
+// SetFrequency implements discipline.Clock with the kernel's clamp and rounding.
+func (c *Clock) SetFrequency(y clock.Ratio) (clock.Ratio, clock.Mono, error) {
+	c.steer = frequencyStep * math.Round(max(-maxFrequency, min(maxFrequency, float64(y)))/frequencyStep)
+	c.cut(func(s *segment) { s.rate = c.y + c.steer })
+	return clock.Ratio(c.steer), clock.Mono(c.segment.Load().mono), nil
+}
+
+// Step implements discipline.Clock. As in the kernel it marks the clock as unsynchronised.
+func (c *Clock) Step(by time.Duration) (clock.Era, error) {
+	c.cut(func(s *segment) { s.real += int64(by); s.era++; s.began = c.now })
+	c.status = clock.Status{MaxError: 16, EstimatedError: 16} // NTP_PHASE_LIMIT, in seconds
+	return c.segment.Load().era, nil
+}
+
+// SetStatus implements discipline.Clock.
+func (c *Clock) SetStatus(s clock.Status) error {
+	if s.TAIOffset == 0 {
+		s.TAIOffset = c.status.TAIOffset
+	}
+	c.status = s
+	return nil
+}
+
+// Status returns what the clock was told last.
+func (c *Clock) Status() clock.Status { return c.status }
+
+// foreignStep moves CLOCK_REALTIME as another program would: nobody is told.
+func (c *Clock) foreignStep(by time.Duration) { c.cut(func(s *segment) { s.real += int64(by) }) }

@@ -1,0 +1,221 @@
+package sim
+
+import (
+	"cmp"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"timeball/gnss/timescale"
+	"timeball/pps"
+	"timeball/pps/clock"
+	"timeball/pps/timing"
+)
+
+// Config says which world is made.
+type Config struct {
+	Model Model
+	Seed  uint64
+	Start timescale.UTC // truth at the beginning
+	E0    time.Duration // CLOCK_REALTIME minus truth at Start
+	Y0    clock.Ratio   // fractional frequency of the oscillator at Start
+
+	Nature   Nature         // nil: generated from Model, Seed and Y0
+	Latency  *clock.Seconds // hidden lateness of every edge; nil: drawn between the model's limits
+	FixAfter time.Duration  // from Start until the receiver has a fix and pulses come
+	Receiver Receiver       // nil: marks and fixes are delivered decoded, not as bytes
+	Sensors  bool           // temperature and utilisation are delivered
+	RTC      bool           // the board has a battery-backed clock that was right to 0.2 s
+	Faults   []Fault
+}
+
+// Fault is something that goes wrong for a while.
+type Fault struct {
+	Name string        `json:"name"`
+	At   time.Duration `json:"at"`  // after Start
+	For  time.Duration `json:"for"` // 0 = for ever
+	By   time.Duration `json:"by"`  // size, where the fault has one
+}
+
+// The faults a world knows.
+const (
+	FaultAntenna     = "antenna"      // pulses stop and the receiver says that it has no fix
+	FaultPulse       = "pulse"        // pulses stop, messages go on
+	FaultMessages    = "messages"     // messages stop, pulses go on
+	FaultForeignStep = "foreign-step" // another program steps CLOCK_REALTIME by By
+)
+
+// World is truth, an oscillator, a receiver and a kernel clock, moved through virtual time by its owner.
+type World struct {
+	cfg     Config
+	clock   *Clock
+	nature  Nature
+	latency clock.Seconds
+	errors  *rand.Rand // of what the models leave open
+
+	second  Second
+	elapsed int64 // whole seconds that have begun
+	agenda  []appointment
+	edges   uint64
+	ended   bool
+}
+
+// appointment is something that will happen at a known instant of truth.
+type appointment struct {
+	at timescale.UTC
+	do func(take func(timing.Event))
+}
+
+const (
+	second     = timescale.UTC(time.Second)
+	tickPeriod = second / 4
+	// From the edge to the event's arrival in the Engine: interrupt, wake-up and a channel.
+	deliveryDelay = 30 * timescale.UTC(time.Microsecond)
+)
+
+// New makes a world. It begins at cfg.Start with the clock off by cfg.E0.
+func New(cfg Config) *World {
+	w := &World{cfg: cfg, nature: cfg.Nature, clock: newClock(cfg.Start, cfg.E0), errors: rand.New(rand.NewPCG(cfg.Seed, 100))}
+	if w.nature == nil {
+		w.nature = Generate(cfg.Model, cfg.Seed, cfg.Y0)
+	}
+	limits := cfg.Model.Latency
+	w.latency = limits[0] + clock.Seconds(w.errors.Float64())*(limits[1]-limits[0]) + clock.Seconds(2*w.errors.Float64()-1)*cfg.Model.Reference
+	if cfg.Latency != nil {
+		w.latency = *cfg.Latency
+	}
+	rtcError := time.Duration((w.errors.Float64()*2 - 1) * 0.2e9)
+	if cfg.RTC {
+		w.at(cfg.Start, func(take func(timing.Event)) { w.readRTC(take, rtcError) })
+	}
+	for _, f := range cfg.Faults {
+		if f.Name == FaultForeignStep {
+			w.at(cfg.Start+timescale.UTC(f.At), func(func(timing.Event)) { w.clock.foreignStep(f.By) })
+		}
+	}
+	w.at(cfg.Start-cfg.Start%second, w.beginSecond)
+	return w
+}
+
+// Clock returns the simulated kernel's clock.
+func (w *World) Clock() *Clock { return w.clock }
+
+// Latency returns how late edges are stamped on average: drawn once, and seen by no one on the board.
+func (w *World) Latency() clock.Seconds { return w.latency }
+
+// Now returns truth.
+func (w *World) Now() timescale.UTC { return w.clock.now }
+
+// Next returns the instant of the next thing that happens.
+func (w *World) Next() timescale.UTC { return w.agenda[0].at }
+
+// Run lets everything happen that is due before to, and leaves the world at to. It returns false when Nature has ended.
+func (w *World) Run(to timescale.UTC, take func(timing.Event)) bool {
+	for w.agenda[0].at < to && !w.ended {
+		next := w.agenda[0]
+		w.agenda = slices.Delete(w.agenda, 0, 1)
+		w.clock.advance(next.at)
+		next.do(take)
+	}
+	w.clock.advance(to)
+	return !w.ended
+}
+
+// Begin makes f happen to the world from now on.
+func (w *World) Begin(f Fault) {
+	f.At = time.Duration(w.clock.now - w.cfg.Start)
+	w.cfg.Faults = append(w.cfg.Faults, f)
+}
+
+// End ends every fault of that name.
+func (w *World) End(name string) {
+	w.cfg.Faults = slices.DeleteFunc(w.cfg.Faults, func(f Fault) bool { return f.Name == name })
+}
+
+// at puts an appointment into the agenda, behind those of the same instant.
+func (w *World) at(t timescale.UTC, do func(func(timing.Event))) {
+	i, _ := slices.BinarySearchFunc(w.agenda, t, func(a appointment, t timescale.UTC) int {
+		if a.at <= t {
+			return -1
+		}
+		return cmp.Compare(a.at, t)
+	})
+	w.agenda = slices.Insert(w.agenda, i, appointment{t, do})
+}
+
+func (w *World) mono() clock.Mono { return w.clock.ReadAt(w.clock.now).Mono }
+
+// failing says whether the fault of that name is on.
+func (w *World) failing(name string) bool {
+	since := time.Duration(w.clock.now - w.cfg.Start)
+	return slices.ContainsFunc(w.cfg.Faults, func(f Fault) bool {
+		return f.Name == name && since >= f.At && (f.For == 0 || since < f.At+f.For)
+	})
+}
+
+// beginSecond draws the second that begins and makes its appointments.
+func (w *World) beginSecond(take func(timing.Event)) {
+	var ok bool
+	if w.second, ok = w.nature.Second(); !ok {
+		w.ended = true
+		return
+	}
+	w.elapsed++
+	now := w.cfg.Start - w.cfg.Start%second + timescale.UTC(w.elapsed-1)*second
+	w.clock.setOscillator(w.second.Frequency)
+	w.at(now+second, w.beginSecond)
+	for i := range timescale.UTC(4) {
+		w.at(now+i*tickPeriod+tickPeriod/2, func(take func(timing.Event)) {
+			take(timing.Event{Kind: timing.KindTick, At: w.mono()})
+		})
+	}
+	if now < w.cfg.Start { // the world began within this second
+		return
+	}
+	fix := w.second.Pulse && !w.failing(FaultAntenna) && now-w.cfg.Start >= timescale.UTC(w.cfg.FixAfter)
+	if fix && !w.failing(FaultPulse) {
+		w.pulse(now)
+	}
+	if !w.failing(FaultMessages) {
+		w.speak(now, fix)
+	}
+	if w.cfg.Sensors {
+		w.at(now+second/16, w.readSensors)
+	}
+}
+
+// pulse captures the pulse of the second that begins now.
+func (w *World) pulse(now timescale.UTC) {
+	late := float64(w.second.PulseNoise + w.latency)
+	stamp := w.mono().Add(clock.Seconds(w.quantised(late)))
+	w.edges++
+	edge := pps.Edge{Source: "sim", Seq: w.edges, Earliest: stamp, Latest: stamp}
+	w.at(now+timescale.UTC(max(0, late)*1e9)+deliveryDelay, func(take func(timing.Event)) {
+		take(timing.Event{Kind: timing.KindEdge, At: w.mono(), Edge: &edge})
+	})
+}
+
+// quantised rounds a delay to the counter's grid, whose phase is drawn anew each time: the counter is not synchronous
+// with the pulse.
+func (w *World) quantised(late float64) float64 {
+	step := float64(w.cfg.Model.Resolution)
+	if step == 0 {
+		return late
+	}
+	phase := w.errors.Float64()
+	return (math.Floor(late/step+phase) - phase + 0.5) * step
+}
+
+func (w *World) readSensors(take func(timing.Event)) {
+	at := w.mono()
+	take(timing.Event{Kind: timing.KindTemperature, At: at, Value: w.second.Temperature})
+	take(timing.Event{Kind: timing.KindUtilisation, At: at, Value: max(0, min(1, w.second.Utilisation))})
+}
+
+func (w *World) readRTC(take func(timing.Event), err time.Duration) {
+	take(timing.Event{
+		Kind: timing.KindWitness, At: w.mono(), Text: "rtc",
+		UTC: w.clock.now + timescale.UTC(err), Value: 0.3, // the uncertainty asked of an RTC that may name a second
+	})
+}

@@ -1,0 +1,318 @@
+package timing
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"timeball/gnss"
+	"timeball/gnss/nmea"
+	"timeball/gnss/scan"
+	"timeball/gnss/timescale"
+	"timeball/pps"
+	"timeball/pps/clock"
+	"timeball/pps/discipline"
+	"timeball/pps/pairing"
+)
+
+// Config is what the Engine is told of the unit.
+type Config struct {
+	Loop discipline.Config `json:"loop"`
+	// Floor is the earliest date that can be true: the build's or the last one saved. A label before it is refused.
+	Floor timescale.UTC `json:"floor"`
+}
+
+// FirstDate is 1980-01-06, when GPS time began: no receiver was ever right about an earlier one.
+const FirstDate = timescale.UTC(315_964_800_000_000_000)
+
+// Default returns the loop's default and the beginning of GPS time.
+func Default() Config { return Config{Loop: discipline.Default(), Floor: FirstDate} }
+
+const (
+	// A receiver starts with a leap second count from its flash and learns the true one from the almanac, which takes
+	// 12.5 min to receive; a minute more is for good measure.
+	almanacTime = 13 * 60 // s
+	fixLifetime = 3       // s for which a fix, or the lack of one, is believed
+	witnessRate = 100e-6  // by which a witness read before may have aged on an undisciplined clock
+	maxReasons  = 64      // kinds of refusals that are counted apart
+)
+
+// Engine turns events into Snapshots. One goroutine owns it.
+type Engine struct {
+	cfg     Config
+	clock   discipline.Clock
+	loop    *discipline.Loop
+	pairing pairing.Pairing
+	scanner *scan.Scanner
+	decoder *nmea.Decoder
+
+	now       clock.Reading
+	mode      discipline.Mode
+	modeSince clock.Mono
+
+	fixed      bool // the receiver vouches for its time
+	spokeAt    clock.Mono
+	spoke      bool       // the receiver has said whether it has a fix
+	trackingAt clock.Mono // since when it has had one without a break
+	fullUTC    bool       // the receiver says that it knows the leap second count
+
+	second   int64 // of CLOCK_MONOTONIC in which the line's bytes are being counted
+	onLine   clock.Seconds
+	counters Counters
+	state    receiverState
+	change   []Change
+	snapshot *Snapshot
+	fault    string // what the Clock answered last, "" when it obeyed
+}
+
+// receiverState is what is shown of the receiver.
+type receiverState struct {
+	fix         *gnss.Fix
+	sky         *gnss.Satellites
+	text        string
+	serial      string
+	capture     string
+	temperature *float64
+	utilisation *float64
+	leap        *gnss.LeapNotice
+}
+
+// New returns an Engine that steers clk.
+func New(cfg Config, clk discipline.Clock) (*Engine, error) {
+	if err := cfg.Loop.Validate(); err != nil {
+		return nil, err
+	}
+	now, err := clk.Read()
+	if err != nil {
+		return nil, fmt.Errorf("read clock: %w", err)
+	}
+	e := &Engine{
+		cfg: cfg, clock: clk, now: now, loop: discipline.New(cfg.Loop, clk, now), modeSince: now.Mono,
+		scanner: scan.New(), decoder: nmea.NewDecoder(), counters: Counters{Refused: map[string]uint64{}},
+	}
+	e.publish()
+	return e, nil
+}
+
+// Snapshot returns the newest immutable Snapshot.
+func (e *Engine) Snapshot() *Snapshot { return e.snapshot }
+
+// Changes returns the changes of state since the last call, for the log.
+func (e *Engine) Changes() []Change {
+	c := e.change
+	e.change = nil
+	return c
+}
+
+// Take takes one event.
+func (e *Engine) Take(ev Event) {
+	switch ev.Kind {
+	case KindBytes:
+		e.bytes(ev)
+	case KindReport:
+		if ev.Report != nil {
+			e.report(*ev.Report)
+		}
+	case KindEdge:
+		if ev.Edge != nil {
+			e.edge(*ev.Edge)
+		}
+	case KindTemperature:
+		e.state.temperature = &ev.Value
+	case KindUtilisation:
+		e.state.utilisation = &ev.Value
+	case KindWitness:
+		e.pairing.Witness(pairing.Witness{At: ev.At, UTC: ev.UTC, Uncertainty: clock.Seconds(ev.Value), Drift: witnessRate})
+	case KindPort:
+		e.say("serial line", ev.Text)
+		e.state.serial = ev.Text
+	case KindCapture:
+		e.say("pulse capture", ev.Text)
+		e.state.capture = ev.Text
+	case KindTick:
+		e.tick()
+	default:
+		e.refuse("unknown event")
+	}
+}
+
+// read reads the clock; on error the last reading stays.
+func (e *Engine) read() bool {
+	now, err := e.clock.Read()
+	if err != nil {
+		e.obeyed(fmt.Errorf("read clock: %w", err))
+		return false
+	}
+	e.now = now
+	return true
+}
+
+// bytes scans what came over the line and takes what it says.
+func (e *Engine) bytes(ev Event) {
+	var byteTime clock.Seconds
+	if ev.Baud > 0 {
+		byteTime = 10 / clock.Seconds(ev.Baud) // start bit, eight bits, stop bit
+	}
+	if s := int64(ev.At) / 1e9; s != e.second {
+		e.pairing.Burst(e.onLine)
+		e.second, e.onLine = s, 0
+	}
+	e.onLine += clock.Seconds(len(ev.Bytes)) * byteTime
+	e.scanner.Write(ev.At, byteTime, ev.Bytes, func(p scan.Packet) {
+		if p.Protocol != scan.NMEA {
+			return
+		}
+		r, err := e.decoder.Decode(p)
+		var refused *nmea.Refused
+		if errors.As(err, &refused) {
+			e.refuse(refused.Reason)
+		}
+		e.report(r)
+	})
+}
+
+// report takes what one packet told, as far as it was told.
+func (e *Engine) report(r gnss.Report) {
+	if r.Sky != nil {
+		e.state.sky = r.Sky
+	}
+	if r.Text != nil {
+		e.state.text = r.Text.Text
+	}
+	if r.Leap != nil {
+		e.state.leap = r.Leap
+	}
+	if r.Fix != nil {
+		e.state.fix = r.Fix
+		e.believe(r.Fix.Valid, r.Fix.Arrival)
+	}
+	if r.Mark != nil {
+		e.mark(*r.Mark)
+	}
+}
+
+// believe notes whether the receiver has a fix.
+func (e *Engine) believe(fixed bool, at clock.Mono) {
+	if fixed && (!e.fixed || at.Sub(e.spokeAt) > fixLifetime) {
+		e.trackingAt = at
+	}
+	e.fixed, e.spoke, e.spokeAt = fixed, true, at
+}
+
+// unfixed says that the receiver says that it has no fix. A silent receiver says nothing.
+func (e *Engine) unfixed(at clock.Mono) bool {
+	return e.spoke && !e.fixed && at.Sub(e.spokeAt) < fixLifetime
+}
+
+// mark takes a message that names a second.
+func (e *Engine) mark(m gnss.TimeMark) {
+	e.counters.Marks++
+	if !m.Valid {
+		e.believe(false, m.Arrival)
+	}
+	e.fullUTC = e.fullUTC || m.Valid && m.FullUTC
+	if m.Valid && m.UTC < e.cfg.Floor {
+		e.refuse("date before " + e.cfg.Floor.String())
+		return
+	}
+	if reason := e.pairing.Mark(m, e.loop.Steady()); reason != "" {
+		e.refuse(string(reason))
+	}
+}
+
+// edge takes one captured pulse.
+func (e *Engine) edge(edge pps.Edge) {
+	e.counters.Edges++
+	if !e.read() {
+		return
+	}
+	at := edge.Middle()
+	if e.unfixed(at) {
+		e.refuse("pulse while the receiver has no fix")
+		return
+	}
+	utc, reason := e.pairing.Edge(edge, e.loop.Steady())
+	if reason != "" {
+		e.refuse(string(reason))
+		e.loop.Heard(at)
+		if e.pairing.OffGrid() >= offGridLimit && e.loop.Mode() < discipline.Locked {
+			e.pairing.Forget()
+		}
+		return
+	}
+	e.counters.Labelled++
+	m := pps.Measurement{
+		Seq: edge.Seq, At: at, UTC: utc, Width: edge.Width(),
+		Offset: clock.Seconds(e.now.RealAt(at)-clock.Real(utc)) * 1e-9,
+	}
+	refusal, err := e.loop.Measure(m, e.now)
+	e.obeyed(err)
+	if refusal != "" {
+		e.refuse(string(refusal))
+	} else {
+		e.counters.Accepted++
+		e.counters.LastOffset = m.Offset
+	}
+	e.publish()
+}
+
+const offGridLimit = 10 // edges in a row between two seconds: before the first lock the count is begun anew
+
+// tick lets time pass.
+func (e *Engine) tick() {
+	if !e.read() {
+		return
+	}
+	e.obeyed(e.loop.Advance(e.now))
+	e.publish()
+	est := &e.snapshot.Estimate
+	synchronised := est.Mode == discipline.Locked || est.Mode == discipline.Holdover
+	s := clock.Status{Synchronised: synchronised, MaxError: 16, EstimatedError: 16}
+	if synchronised {
+		s = clock.Status{
+			Synchronised: true, MaxError: est.Bound.Total(), EstimatedError: est.Precision,
+			Leap: est.Leap, TAIOffset: est.TAIOffset,
+		}
+	}
+	e.obeyed(e.clock.SetStatus(s))
+}
+
+// obeyed notes what the Clock answered.
+func (e *Engine) obeyed(err error) {
+	said := ""
+	if err != nil {
+		said = err.Error()
+		e.counters.ClockErrors++
+	}
+	if said != e.fault {
+		e.fault = said
+		e.say("clock", said)
+	}
+}
+
+// refuse counts something that was not used.
+func (e *Engine) refuse(reason string) {
+	if _, known := e.counters.Refused[reason]; !known && len(e.counters.Refused) >= maxReasons {
+		reason = "other"
+	}
+	e.counters.Refused[reason]++
+}
+
+func (e *Engine) say(what, text string) {
+	const most = 256 // between two looks; more is lost, and the log says the newest
+	if len(e.change) < most {
+		e.change = append(e.change, Change{At: e.now, What: what, Text: text})
+	}
+}
+
+// knowsUTC says whether the second labels can be UTC, and not GPS time with a stale leap second count.
+func (e *Engine) knowsUTC() (bool, string) {
+	if e.fullUTC || e.pairing.Witnessed() {
+		return true, ""
+	}
+	left := almanacTime - e.now.Mono.Sub(e.trackingAt)
+	if e.fixed && left <= 0 {
+		return true, ""
+	}
+	return false, fmt.Sprintf("the receiver may not know the leap seconds yet: %.0f min of tracking to go", math.Ceil(float64(max(0, left)/60)))
+}

@@ -1,0 +1,154 @@
+package timing
+
+import (
+	"maps"
+
+	"timeball/gnss"
+	"timeball/gnss/timescale"
+	"timeball/pps/clock"
+	"timeball/pps/discipline"
+)
+
+// Snapshot is everything the unit knows at one instant. It is immutable.
+type Snapshot struct {
+	Estimate discipline.Estimate `json:"estimate"`
+	Counters Counters            `json:"counters"`
+
+	Receiver    string           `json:"receiver"` // what the receiver says it is, "" = unknown
+	Serial      string           `json:"serial"`   // what is wrong with the serial line, "" = nothing
+	Text        string           `json:"text"`     // the receiver's last line of text
+	Fix         *gnss.Fix        `json:"fix"`
+	Sky         *gnss.Satellites `json:"sky"`
+	Temperature *float64         `json:"temperature"` // of the SoC, degrees Celsius
+	Utilisation *float64         `json:"utilisation"` // of the processor, 0..1
+	Forecast    []Forecast       `json:"forecast"`
+}
+
+// Forecast is the bound that would be advertised if the pulse stopped now.
+type Forecast struct {
+	After clock.Seconds `json:"after"`
+	Bound clock.Seconds `json:"bound"`
+}
+
+// Counters count since the Engine began.
+type Counters struct {
+	Edges       uint64            `json:"edges"`
+	Labelled    uint64            `json:"labelled"`
+	Accepted    uint64            `json:"accepted"`
+	Marks       uint64            `json:"marks"`
+	ClockErrors uint64            `json:"clock_errors"`
+	Refused     map[string]uint64 `json:"refused"` // what was not used, by reason
+	LastOffset  clock.Seconds     `json:"last_offset"`
+}
+
+// Change is a change of state that is worth a line in the log.
+type Change struct {
+	At   clock.Reading
+	What string // "mode", "clock", "serial line"
+	Text string
+}
+
+var horizons = []clock.Seconds{60, 600, 3600, 4 * 3600, 12 * 3600, 24 * 3600}
+
+// publish makes a new Snapshot.
+func (e *Engine) publish() {
+	s := &Snapshot{
+		Estimate: e.estimate(), Counters: e.counters,
+		Receiver: e.decoder.Receiver(), Serial: e.state.serial, Text: e.state.text, Fix: e.state.fix, Sky: e.state.sky,
+		Temperature: e.state.temperature, Utilisation: e.state.utilisation,
+	}
+	s.Counters.Refused = maps.Clone(e.counters.Refused)
+	if s.Estimate.HasOffset {
+		for _, h := range horizons {
+			s.Forecast = append(s.Forecast, Forecast{h, e.loop.Forecast(e.now.Mono, h)})
+		}
+	}
+	if s.Estimate.Mode != e.mode {
+		e.say("mode", e.mode.String()+" -> "+s.Estimate.Mode.String()+reasonSuffix(s.Estimate.Reason))
+	}
+	e.mode = s.Estimate.Mode
+	e.snapshot = s
+}
+
+func reasonSuffix(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
+// estimate is the loop's Estimate with what else decides whether the unit may be trusted.
+func (e *Engine) estimate() discipline.Estimate {
+	est := e.loop.Estimate(e.now)
+	e.verify(&est)
+	if est.Mode != e.mode {
+		e.modeSince = e.now.Mono
+	}
+	est.ModeSince = e.modeSince
+	if est.HasOffset {
+		utc := timescale.UTC(e.now.Real)
+		if offset, known := timescale.Builtin().TAIOffset(utc); known {
+			est.TAIOffset = offset
+			est.Leap, est.LeapAt = announced(utc)
+		}
+	}
+	return est
+}
+
+// verify takes the right to serve from an estimate whose second is in doubt, and says why the unit is where it is.
+func (e *Engine) verify(est *discipline.Estimate) {
+	good := est.Mode == discipline.Locked || est.Mode == discipline.Holdover
+	known, why := e.knowsUTC()
+	switch {
+	case good && e.pairing.Doubt() && !known:
+		// Nothing has been served with this count: the receiver has learned the leap seconds, the unit begins anew.
+		e.pairing.Forget()
+		e.loop.Restart("the receiver has corrected its second")
+		*est = e.loop.Estimate(e.now)
+	case good && e.pairing.Doubt():
+		est.Mode, est.Reason = discipline.Quarantine, "the receiver names another second than this unit has counted"
+	case good && !known && e.mode != discipline.Locked && e.mode != discipline.Holdover:
+		est.Mode, est.Reason = discipline.Acquiring, why
+	case est.Mode == discipline.Locked && e.spoke && e.now.Mono.Sub(e.spokeAt) > fixLifetime:
+		est.Reason = "the receiver's messages have stopped; seconds are counted by the pulse"
+	case est.Mode == discipline.Holdover && e.unfixed(e.now.Mono):
+		est.Reason = "the receiver has no fix"
+	case est.Mode == discipline.FreeRunning:
+		est.Reason = e.missing(est.Reason)
+	}
+	if e.fault != "" {
+		est.Reason = e.fault
+	}
+}
+
+// missing says in words what a unit that has not begun is waiting for.
+func (e *Engine) missing(reason string) string {
+	switch {
+	case e.state.serial != "" && e.state.capture != "":
+		return e.state.serial + "; " + e.state.capture
+	case e.state.serial != "" || e.state.capture != "":
+		return e.state.serial + e.state.capture
+	case e.loop.Mode() == discipline.FreeRunning && e.snapshot != nil && e.snapshot.Estimate.EverLocked:
+		return reason
+	case !e.spoke && e.counters.Edges == 0:
+		return "neither messages nor pulses from the receiver"
+	case !e.spoke:
+		return "pulses come, but no message says which second they are"
+	case !e.fixed:
+		return "the receiver has no fix yet"
+	case e.counters.Edges == 0:
+		return "the receiver has a fix, but no pulse comes"
+	case !e.pairing.Anchored():
+		return "waiting for messages that agree on the second"
+	}
+	return reason
+}
+
+// announced returns the leap second at the end of this UTC day, if there is one.
+func announced(utc timescale.UTC) (clock.Leap, timescale.UTC) {
+	leap, at := timescale.Builtin().Next(utc)
+	if leap == clock.LeapNone || at-utc > 86_400_000_000_000 {
+		return clock.LeapNone, 0
+	}
+	return leap, at
+}
