@@ -103,7 +103,8 @@ func (c *Clock) Step(by time.Duration) (clock.Era, error) {
 
 // SetStatus tells the kernel how good its clock is. The kernel lets the maximum error grow by 500 ppm and sets
 // STA_UNSYNC when it passes 16 s: to be repeated at least once an hour, better every second. A TAIOffset other than 0 is
-// sent when the kernel has another one.
+// sent when the kernel has another one; the kernel moves its own at a leap second, and telling the old one after that
+// puts it back. A Leap stays told until LeapNone follows it, also after the leap second.
 func (c *Clock) SetStatus(s clock.Status) error {
 	if err := c.takeOver(); err != nil {
 		return err
