@@ -40,7 +40,7 @@ type Port struct {
 	line     *serial.Port
 	watch    *os.File // sees what reading does not: a hang-up
 	opened   fs.FileInfo
-	byteTime clock.Seconds
+	baud     int // 0 = says nothing about the time of a byte
 }
 
 // Open opens the line at path, which may be a symbolic link, for this process alone, and drops what it had received
@@ -50,7 +50,7 @@ func Open(path string, baud int) (*Port, error) {
 	if err != nil {
 		return nil, named(path, baud, err)
 	}
-	p := &Port{path: path, line: line, byteTime: byteTime(path, baud)}
+	p := &Port{path: path, line: line, baud: meant(path, baud)}
 	if err := p.guard(); err != nil {
 		return nil, errors.Join(named(path, baud, err), p.Close())
 	}
@@ -87,8 +87,8 @@ func (p *Port) control(f func(fd int) error) error {
 	if err != nil {
 		return err
 	}
-	if controlErr := raw.Control(func(fd uintptr) { err = f(int(fd)) }); controlErr != nil {
-		return controlErr
+	if raw.Control(func(fd uintptr) { err = f(int(fd)) }) != nil {
+		return os.ErrClosed // the only reason, which package os does not name here
 	}
 	return err
 }
@@ -96,19 +96,27 @@ func (p *Port) control(f func(fd int) error) error {
 // Path returns the path the Port was opened by.
 func (p *Port) Path() string { return p.path }
 
-// ByteTime returns how long a byte takes on the line, 0 where the baud rate says nothing about it: bytes of a USB
-// receiver (ttyACM) and of a pseudo-terminal come in blocks.
-func (p *Port) ByteTime() clock.Seconds { return p.byteTime }
+// Baud returns the baud rate of the line, 0 where it says nothing about the time of a byte: those of a USB receiver
+// (ttyACM) and of a pseudo-terminal come in blocks.
+func (p *Port) Baud() int { return p.baud }
 
-func byteTime(path string, baud int) clock.Seconds {
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		real = path
-	}
-	if strings.HasPrefix(real, "/dev/pts/") || strings.HasPrefix(filepath.Base(real), "ttyACM") {
+// ByteTime returns how long a byte takes on the line, 0 where Baud is 0.
+func (p *Port) ByteTime() clock.Seconds {
+	if p.baud == 0 {
 		return 0
 	}
-	return bitsPerByte / clock.Seconds(baud)
+	return bitsPerByte / clock.Seconds(p.baud)
+}
+
+func meant(path string, baud int) int {
+	device, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		device = path
+	}
+	if strings.HasPrefix(device, "/dev/pts/") || strings.HasPrefix(filepath.Base(device), "ttyACM") {
+		return 0
+	}
+	return baud
 }
 
 // Read waits at most Wait for bytes and returns how many were put into b, and when the read returned. Silence is 0 bytes

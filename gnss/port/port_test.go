@@ -275,22 +275,25 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-func TestByteTime(t *testing.T) {
+func TestBaudIsMeantOfRealLinesOnly(t *testing.T) {
 	_, slave := terminal(t)
 	for _, tt := range []struct {
 		path string
-		want clock.Seconds
+		want int
 	}{
-		{"/dev/ttyAMA0", 10. / 9600},
-		{"/dev/ttyUSB0", 10. / 9600},
+		{"/dev/ttyAMA0", 9600},
+		{"/dev/ttyUSB0", 9600},
 		{"/dev/ttyACM0", 0},
 		{slave, 0},
 	} {
-		if got := byteTime(tt.path, 9600); got != tt.want {
-			t.Errorf("byteTime(%s) = %v, want %v", tt.path, got, tt.want)
+		if got := meant(tt.path, 9600); got != tt.want {
+			t.Errorf("meant(%s) = %v, want %v", tt.path, got, tt.want)
 		}
 	}
-	if p := open(t, slave); p.ByteTime() != 0 || p.Path() != slave {
-		t.Errorf("ByteTime = %v, Path = %s", p.ByteTime(), p.Path())
+	if p := open(t, slave); p.Baud() != 0 || p.ByteTime() != 0 || p.Path() != slave {
+		t.Errorf("Baud = %v, ByteTime = %v, Path = %s", p.Baud(), p.ByteTime(), p.Path())
+	}
+	if got := (&Port{baud: 9600}).ByteTime(); got != 10./9600 {
+		t.Errorf("ByteTime = %v", got)
 	}
 }
