@@ -1,0 +1,52 @@
+# Timeball. `make run` needs only Go; `make deps` fetches what the tests need besides.
+SHELL := /bin/bash
+GO ?= go
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
+COMMIT_UNIX := $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commitUnix=$(COMMIT_UNIX)
+BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)"
+TOOLS := $(CURDIR)/.cache/bin
+
+.PHONY: run build deps test check race bench fuzz clean
+
+# A simulated unit on this machine: NTP on 127.0.0.1:11123, the page on http://127.0.0.1:8080/. Ctrl-C ends it.
+run:
+	@mkdir -p bin && $(BUILD) -o bin ./cmd/timeballd ./cmd/timeball
+	@exec ./bin/timeballd -board sim $(ARGS)
+
+# Static binaries for the boards and for this kind of machine, in dist/.
+build:
+	@for arch in arm64 arm amd64; do \
+		mkdir -p dist/linux-$$arch && GOOS=linux GOARCH=$$arch $(BUILD) -o dist/linux-$$arch ./cmd/timeballd ./cmd/timeball || exit 1; \
+		echo "dist/linux-$$arch: timeballd timeball"; \
+	done
+
+deps:
+	@.ci/deps
+
+# What `make test` runs is everything but benchmarks and long fuzzing. Its last line counts.
+test: check
+	@.ci/test
+
+# Format, vet, static analysis.
+check: $(TOOLS)/staticcheck $(TOOLS)/gofumpt
+	@unformatted=$$($(TOOLS)/gofumpt -l .); if [ -n "$$unformatted" ]; then echo "gofumpt would change:"; echo "$$unformatted"; exit 1; fi
+	@$(GO) vet ./...
+	@for arch in arm64 arm; do GOOS=linux GOARCH=$$arch $(GO) vet ./cmd/... || exit 1; done
+	@$(TOOLS)/staticcheck ./...
+	@echo "check: gofumpt, vet (amd64, arm64, arm) and staticcheck found nothing"
+
+$(TOOLS)/%: .ci/tools/go.mod
+	@mkdir -p $(TOOLS)
+	@cd .ci/tools && $(GO) build -o $(TOOLS)/ $$($(GO) list -f '{{.ImportPath}}' tool | grep '/$*$$')
+
+bench: $(TOOLS)/benchstat
+	@$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# Each fuzz target for FUZZTIME.
+FUZZTIME ?= 30s
+fuzz:
+	@.ci/fuzz $(FUZZTIME)
+
+clean:
+	rm -rf bin dist .cache

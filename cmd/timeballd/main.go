@@ -1,0 +1,25 @@
+// Command timeballd is the time server: it disciplines a clock from a GNSS receiver and serves it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"timeball/cmd/internal/daemon"
+)
+
+// Set by the build: what this is, and the second it was committed at, before which no date is believed.
+var version, commitUnix = "unreleased", "0"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := daemon.Run(ctx, os.Args[1:], daemon.Build{Version: version, CommitUnix: commitUnix}, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "timeballd:", err)
+		stop()
+		os.Exit(1)
+	}
+}
