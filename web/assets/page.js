@@ -62,6 +62,7 @@ function onStatus(event) {
     served = served === null || Math.abs(now - served) > 1e3 ? now : Math.max(now, served - 0.1);
   }
   body.classList.toggle("clocked", served !== null);
+  clock();
 }
 
 function connect() {
@@ -74,18 +75,21 @@ function connect() {
 
 function own(name, change) { document.querySelectorAll(`[data-own=${name}]`).forEach(change); }
 
-// tick moves the clock and the small hand at each full second of the unit's clock, and stops them when it is lost.
+// clock shows the unit's time; the small hand steps with it.
+function clock() {
+  if (served === null) return;
+  const text = new Date(served + performance.now()).toISOString();
+  own("time", e => { e.textContent = text.slice(11, 19); e.dateTime = text.slice(0, 19) + "Z"; });
+  own("date", e => { e.textContent = text.slice(0, 10); });
+  if (!still.matches) own("sweep", e => e.setAttribute("transform", `rotate(${6 * text.slice(17, 19)})`));
+}
+
+// tick moves the clock at each full second of the unit, and stops it when the unit is lost.
 function tick() {
   const silence = performance.now() - heard;
   if (silence > staleAfter) lost(silence);
-  else if (served !== null) {
-    const text = new Date(served + performance.now()).toISOString();
-    own("time", e => { e.textContent = text.slice(11, 19); e.dateTime = text.slice(0, 19) + "Z"; });
-    own("date", e => { e.textContent = text.slice(0, 10); });
-    if (!still.matches) own("sweep", e => e.setAttribute("transform", `rotate(${6 * text.slice(17, 19)})`));
-  }
-  const now = served === null ? performance.now() : served + performance.now();
-  setTimeout(tick, 1001 - now % 1e3);
+  else clock();
+  setTimeout(tick, 1001 - ((served ?? 0) + performance.now()) % 1e3);
 }
 
 function lost(silence) {
@@ -93,6 +97,8 @@ function lost(silence) {
   const seconds = Math.floor(silence / 1e3), minutes = Math.floor(seconds / 60);
   document.getElementById("verdict").textContent = "This page lost the unit " + (minutes ? minutes + "\u00a0min" : seconds + "\u00a0s") + " ago.";
   document.title = "Unit lost";
+  const word = document.querySelector(".state b");
+  if (word.textContent !== "No contact") word.textContent = "No contact"; // once: it is read aloud
   if (silence > goneAfter) document.querySelectorAll(".fig").forEach(e => { e.textContent = "–"; });
 }
 

@@ -71,7 +71,7 @@ type part struct {
 func boundParts(s api.Status) []part {
 	pulse := part{"Loop", "noise of the pulse within the loop", "precision", "the loop", 0}
 	if s.Mode == verdict.Holdover {
-		pulse.name, pulse.what, pulse.words = "Oscillator", "what the crystal may have done since the last pulse", "the crystal running alone"
+		pulse = part{"Oscillator", "what the crystal may have done since the last pulse", "", "the crystal running alone", 0}
 	}
 	capture := part{"Edge capture", "what is not known of the latency between edge and time stamp", "bias", "the edge capture", 0}
 	reference := part{"Reference", "receiver, antenna cable and its realisation of UTC", "", "the receiver and its UTC", 0}
