@@ -37,8 +37,10 @@ func TestAppendWritesSentences(t *testing.T) {
 		{"ZDA without time", AppendZDA(nil, ZDA{"GN", Stamp{Unknown: true}}), "$GNZDA,,,,,00,00*56\r\n"},
 		{"GGA", AppendGGA(nil, GGA{"GN", noon, berlin, 1, 9, 0.8}), "$GNGGA,120112.00,5230.00000,N,01315.00000,E,1,09,0.80,34.5,M,0.0,M,,*42\r\n"},
 		{"GSA", AppendGSA(nil, GSA{"GN", 3, []int{3, 16, 195}, 1, 0.6, 0.8, 1}), "$GNGSA,A,3,03,16,195,,,,,,,,,,1.00,0.60,0.80,1*37\r\n"},
-		{"GSV", AppendGSV(nil, GSV{"GP", []View{{1, 8, 250, 0}, {2, 6, 226, 31}, {3, 36, 306, 42}, {4, 5, 320, 0}, {195, 15, 6, 26}}, '1'}),
-			"$GPGSV,2,1,05,01,08,250,,02,06,226,31,03,36,306,42,04,05,320,,1*69\r\n$GPGSV,2,2,05,195,15,006,26,1*6A\r\n"},
+		{
+			"GSV", AppendGSV(nil, GSV{"GP", []View{{1, 8, 250, 0}, {2, 6, 226, 31}, {3, 36, 306, 42}, {4, 5, 320, 0}, {195, 15, 6, 26}}, '1'}),
+			"$GPGSV,2,1,05,01,08,250,,02,06,226,31,03,36,306,42,04,05,320,,1*69\r\n$GPGSV,2,2,05,195,15,006,26,1*6A\r\n",
+		},
 		{"GSV of nothing", AppendGSV(nil, GSV{Talker: "GA"}), "$GAGSV,1,1,00*68\r\n"},
 		{"TXT", AppendTXT(nil, "GN", "ANT*OK\n"), "$GNTXT,01,01,02,ANT.OK.*0C\r\n"},
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	nmea "github.com/adrianmo/go-nmea"
+
+	"timeball/gnss/timescale"
 )
 
 // normalise takes what decides about time from the text itself into d.sent, and makes the rest acceptable to go-nmea
@@ -173,7 +175,9 @@ type tod struct {
 	ok                               bool // false: the field was empty
 }
 
-func (t tod) ns() int { return (t.hour*3600+t.minute*60+t.second)*1e9 + t.nanosecond }
+func (t tod) ns() int64 {
+	return int64(t.hour*3600+t.minute*60+t.second)*timescale.Second + int64(t.nanosecond)
+}
 
 // parseTOD reads hhmmss with any fraction, exactly: digits beyond the nanosecond are dropped. Whether there is a second
 // 60 is left for the date to judge.

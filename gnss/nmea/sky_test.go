@@ -54,32 +54,50 @@ func TestSkyIsOneView(t *testing.T) {
 			gnss.Satellite{System: "BeiDou", ID: 8, Elevation: 30, Azimuth: 145},
 			gnss.Satellite{System: "QZSS", ID: 2, Elevation: 5, Azimuth: 42, CN0: 29},
 		)}},
-		{"with the best of two signals", second(1) + "GPGSV,1,1,01,03,36,306,32,1\nGPGSV,1,1,01,03,36,306,42,6\n" + second(2),
-			[]*gnss.Satellites{view(gps)}},
-		{"with a hexadecimal signal id", second(1) + "GBGSV,1,1,01,08,30,145,34,B\n" + second(2),
-			[]*gnss.Satellites{view(gnss.Satellite{System: "BeiDou", ID: 8, Elevation: 30, Azimuth: 145, CN0: 34})}},
-		{"used by another number", second(1) + "GNGSA,A,3,208,,,,,,,,,,,,1.0,0.6,0.8,4\nBDGSV,1,1,01,08,30,145,34,1\n" + second(2),
-			[]*gnss.Satellites{view(gnss.Satellite{System: "BeiDou", ID: 8, Elevation: 30, Azimuth: 145, CN0: 34, Used: true})}},
-		{"used by a GN talker without system id", second(1) + "GNGSA,A,3,74,,,,,,,,,,,,1.0,0.6,0.8\nGLGSV,1,1,01,74,15,230,21\n" + second(2),
-			[]*gnss.Satellites{view(gnss.Satellite{System: "GLONASS", ID: 74, Elevation: 15, Azimuth: 230, CN0: 21, Used: true})}},
-		{"with an off-spec system id", second(1) + "GPGSA,A,3,03,,,,,,,,,,,,1.0,0.6,0.8,2.9\nGPGSV,1,1,01,03,36,306,42\n" + second(2),
-			[]*gnss.Satellites{view(used(gps))}},
+		{
+			"with the best of two signals", second(1) + "GPGSV,1,1,01,03,36,306,32,1\nGPGSV,1,1,01,03,36,306,42,6\n" + second(2),
+			[]*gnss.Satellites{view(gps)},
+		},
+		{
+			"with a hexadecimal signal id", second(1) + "GBGSV,1,1,01,08,30,145,34,B\n" + second(2),
+			[]*gnss.Satellites{view(gnss.Satellite{System: "BeiDou", ID: 8, Elevation: 30, Azimuth: 145, CN0: 34})},
+		},
+		{
+			"used by another number", second(1) + "GNGSA,A,3,208,,,,,,,,,,,,1.0,0.6,0.8,4\nBDGSV,1,1,01,08,30,145,34,1\n" + second(2),
+			[]*gnss.Satellites{view(gnss.Satellite{System: "BeiDou", ID: 8, Elevation: 30, Azimuth: 145, CN0: 34, Used: true})},
+		},
+		{
+			"used by a GN talker without system id", second(1) + "GNGSA,A,3,74,,,,,,,,,,,,1.0,0.6,0.8\nGLGSV,1,1,01,74,15,230,21\n" + second(2),
+			[]*gnss.Satellites{view(gnss.Satellite{System: "GLONASS", ID: 74, Elevation: 15, Azimuth: 230, CN0: 21, Used: true})},
+		},
+		{
+			"with an off-spec system id", second(1) + "GPGSA,A,3,03,,,,,,,,,,,,1.0,0.6,0.8,2.9\nGPGSV,1,1,01,03,36,306,42\n" + second(2),
+			[]*gnss.Satellites{view(used(gps))},
+		},
 		{"QZSS and SBAS among GPS", second(1) + "GPGSV,1,1,02,195,15,146,26,33,08,096,\n" + second(2), []*gnss.Satellites{view(
 			gnss.Satellite{System: "QZSS", ID: 195, Elevation: 15, Azimuth: 146, CN0: 26},
 			gnss.Satellite{System: "SBAS", ID: 33, Elevation: 8, Azimuth: 96},
 		)}},
-		{"without the last C/N0", second(1) + "GPGSV,1,1,01,03,36,306\n" + second(2),
-			[]*gnss.Satellites{view(gnss.Satellite{System: "GPS", ID: 3, Elevation: 36, Azimuth: 306})}},
-		{"with empty places", second(1) + "QZGSV,1,1,01,193,34,332,,,,,,,,,,,,,\n" + second(2),
-			[]*gnss.Satellites{view(gnss.Satellite{System: "QZSS", ID: 193, Elevation: 34, Azimuth: 332})}},
+		{
+			"without the last C/N0", second(1) + "GPGSV,1,1,01,03,36,306\n" + second(2),
+			[]*gnss.Satellites{view(gnss.Satellite{System: "GPS", ID: 3, Elevation: 36, Azimuth: 306})},
+		},
+		{
+			"with empty places", second(1) + "QZGSV,1,1,01,193,34,332,,,,,,,,,,,,,\n" + second(2),
+			[]*gnss.Satellites{view(gnss.Satellite{System: "QZSS", ID: 193, Elevation: 34, Azimuth: 332})},
+		},
 		{"of nothing", second(1) + "GPGSV,1,1,00\n" + second(2), []*gnss.Satellites{view()}},
 		{"not with a sentence lost", second(1) + "GPGSV,2,1,08,03,36,306,42,04,05,320,,05,05,320,,06,05,320,\n" + second(2), nil},
 		{"not with the first sentence lost", second(1) + "GPGSV,2,2,05,03,36,306,42\n" + second(2), nil},
 		{"not with the middle lost", second(1) + "GPGSV,3,1,09,03,36,306,42\nGPGSV,3,3,09,04,36,306,42\n" + second(2), nil},
-		{"again after a lost one", second(1) + "GPGSV,2,2,05,03,36,306,42\n" + second(2) + "GPGSV,1,1,01,03,36,306,42\n" + second(3),
-			[]*gnss.Satellites{view(gps)}},
-		{"once, when RMC and GGA tell the same time", second(1) + "GPGSV,1,1,01,03,36,306,42\nGNGGA,150101.000,,,,,0,00,,,M,,M,,\n" + second(2) + second(3),
-			[]*gnss.Satellites{view(gps)}},
+		{
+			"again after a lost one", second(1) + "GPGSV,2,2,05,03,36,306,42\n" + second(2) + "GPGSV,1,1,01,03,36,306,42\n" + second(3),
+			[]*gnss.Satellites{view(gps)},
+		},
+		{
+			"once, when RMC and GGA tell the same time", second(1) + "GPGSV,1,1,01,03,36,306,42\nGNGGA,150101.000,,,,,0,00,,,M,,M,,\n" + second(2) + second(3),
+			[]*gnss.Satellites{view(gps)},
+		},
 		{"before there is any time", "GPGSV,1,1,01,03,36,306,42\nGLGSV,1,1,00\nGPGSV,1,1,01,03,36,306,42\n", []*gnss.Satellites{view(gps)}},
 	}
 	for _, tt := range tests {

@@ -36,11 +36,11 @@ const bitsPerByte = 10
 
 // Port is an open serial line. Read is for one goroutine; Write and Close may be called from others.
 type Port struct {
-	path     string
-	line     *serial.Port
-	watch    *os.File // sees what reading does not: a hang-up
-	opened   fs.FileInfo
-	baud     int // 0 = says nothing about the time of a byte
+	path   string
+	line   *serial.Port
+	watch  *os.File // sees what reading does not: a hang-up
+	opened fs.FileInfo
+	baud   int // 0 = says nothing about the time of a byte
 }
 
 // Open opens the line at path, which may be a symbolic link, for this process alone, and drops what it had received
