@@ -38,6 +38,11 @@ type tick struct {
 
 func budgetPanel(s api.Status) *Panel {
 	p := &Panel{ID: "budget", Title: "Error budget", Question: "How wrong can it be, and why?"}
+	if s.Mode == verdict.Quarantine {
+		p.Answer = "**No bound**: the evidence contradicts what this unit reckons."
+		p.Body = empty{"Not offered in quarantine", "The parts of the bound return when the unit trusts its own time again."}
+		return p
+	}
 	if boundWords(s) == "" {
 		p.Answer = "**No bound**: this unit cannot yet say how wrong it is."
 		p.Body = empty{"No error budget yet", "The parts of the bound appear here as soon as a pulse has been given its second."}
@@ -45,9 +50,6 @@ func budgetPanel(s api.Status) *Panel {
 	}
 	parts := boundParts(s)
 	p.Answer = "At most **" + figure.Bound(*s.BoundSeconds, 2) + "**" + leading(parts) + "."
-	if s.Mode == verdict.Quarantine {
-		p.Answer = "The loop says **" + figure.Bound(*s.BoundSeconds, 2) + "**, and the evidence against it says otherwise."
-	}
 	p.Facts = []Fact{{"Exact bound", "≤\u00a0" + figure.Bound(*s.BoundSeconds, 4)}}
 	if verdict.Served(s) && s.RootDispersionSeconds != nil {
 		p.Facts = append(p.Facts, Fact{"Root dispersion", figure.Duration(*s.RootDispersionSeconds, 4)},

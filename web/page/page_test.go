@@ -110,8 +110,10 @@ func TestPageEscapesWhatIsSaid(t *testing.T) {
 }
 
 func TestPageShowsNoHandWithoutABound(t *testing.T) {
-	if page := render(t, statuses()["nobound"]); strings.Contains(page, `class="hand"`) || strings.Contains(page, `class="arc"`) || !strings.Contains(page, ">no bound<") {
-		t.Error("a page without a bound shows a hand or does not say so")
+	for _, name := range []string{"nobound", "quarantine", "acquiring", "zero"} {
+		if page := render(t, statuses()[name]); strings.Contains(page, `class="hand"`) || strings.Contains(page, `class="arc"`) || !strings.Contains(page, ">no bound<") || strings.Contains(page, "≤") {
+			t.Errorf("%s: a page without a bound shows a hand or a bound, or does not say that there is none", name)
+		}
 	}
 	if page := render(t, lockedStatus()); !strings.Contains(page, `class="hand"`) || !strings.Contains(page, `class="arc"`) {
 		t.Error("a page with a bound shows no hand")

@@ -35,6 +35,10 @@ func loopPanel(s api.Status) *Panel {
 		{"Pulses used", figure.Count(s.PulsesAccepted)},
 		{"Pulses refused", figure.Count(s.PulsesRefused)},
 	}
+	if s.Mode == verdict.Quarantine {
+		p.Body = empty{"Not shown in quarantine", "The clock’s place around UTC is reckoned from a pulse that is not believed."}
+		return p
+	}
 	if s.OffsetSeconds == nil || s.PrecisionSeconds == nil || boundWords(s) == "" {
 		p.Body = empty{"No pulse has been measured yet", "The clock’s place around UTC appears here with the first pulse that is given its second."}
 		return p

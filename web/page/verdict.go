@@ -75,14 +75,11 @@ func newClockFace(s api.Status) clockFace {
 
 // boundWords returns "≤ 1.9 µs", or "" when there is no bound.
 func boundWords(s api.Status) string {
-	if s.BoundSeconds == nil {
+	seconds, ok := verdict.Bound(s)
+	if !ok {
 		return ""
 	}
-	text := figure.Bound(*s.BoundSeconds, 2)
-	if text == "" {
-		return ""
-	}
-	return "≤\u00a0" + text
+	return "≤\u00a0" + figure.Bound(seconds, 2)
 }
 
 func duration(seconds *float64, digits int) string {

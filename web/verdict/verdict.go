@@ -43,6 +43,15 @@ func Sentence(s api.Status) string { return Of(s).String() }
 // Served reports whether the unit answers clients as a synchronised server.
 func Served(s api.Status) bool { return s.Stratum > 0 && s.Stratum < 16 && s.Leap != "unsynchronized" }
 
+// Bound returns the bound in seconds that may be shown, if there is one. In quarantine there is none: the evidence is
+// that the unit's own figure does not hold.
+func Bound(s api.Status) (seconds float64, ok bool) {
+	if s.BoundSeconds == nil || s.Mode == Quarantine || figure.Bound(*s.BoundSeconds, 2) == "" {
+		return 0, false
+	}
+	return *s.BoundSeconds, true
+}
+
 // State returns the state the page shows for a status.
 func State(s api.Status) string {
 	switch s.Mode {
@@ -141,10 +150,11 @@ func leap(s api.Status) string {
 }
 
 func bound(s api.Status) string {
-	if s.BoundSeconds == nil {
+	seconds, ok := Bound(s)
+	if !ok {
 		return ""
 	}
-	return figure.Bound(*s.BoundSeconds, 2)
+	return figure.Bound(seconds, 2)
 }
 
 func satellites(s api.Status) string {

@@ -142,10 +142,11 @@ func unitRows(s api.Status) []row {
 }
 
 func bound(s api.Status) string {
-	if s.BoundSeconds == nil || figure.Bound(*s.BoundSeconds, 4) == "" {
+	seconds, ok := verdict.Bound(s)
+	if !ok {
 		return "no bound"
 	}
-	value := "≤ " + figure.Bound(*s.BoundSeconds, 4)
+	value := "≤ " + figure.Bound(seconds, 4)
 	if s.BoundReferenceSeconds == nil || s.BoundCaptureSeconds == nil || s.BoundPulseSeconds == nil {
 		return value
 	}
