@@ -24,7 +24,7 @@ type Kind uint8
 
 // The kinds of files.
 const (
-	Raw  Kind = iota // bytes of a receiver
+	Raw    Kind = iota // bytes of a receiver
 	Events             // events of the Engine, one JSON object a line
 )
 
