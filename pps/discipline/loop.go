@@ -35,8 +35,11 @@ func (c Config) Validate() error {
 const (
 	maxSteer     = 450e-6 // the kernel clamps at 500 ppm; the rest is for its rounding and for temperature
 	maxSlew      = 100e-6 // of it to remove an offset: 100 us per second, gentle to what follows the clock
+	fastSlew     = 400e-6 // while nobody does: the unit is acquiring
 	slewTime     = 4.0    // s in which an offset is removed
+	fastSlewTime = 1.5    // s, while acquiring
 	stepAbove    = 100e-6 // s; before the first lock a larger offset is stepped away, not slewed
+	stepAgain    = 10e-3  // s; later on, while acquiring anew, only one that would take longer than half a minute
 	gateSigmas   = 6.0    // in the bound, times the core's sigma
 	stateSigmas  = 4.0    // in the bound, for the state's own sigma
 	rehearsed    = 3.0    // in the bound, times the rehearsals' root mean square
@@ -230,7 +233,14 @@ func (l *Loop) advanceTo(at clock.Mono) {
 
 // servo steers the clock by what the filter knows, or steps it while that is still allowed.
 func (l *Loop) servo() error {
-	if l.mode == Acquiring && math.Abs(l.filter.mean.x) > stepAbove {
+	limit, slewing, within := stepAbove, maxSlew, slewTime
+	if l.everLocked {
+		limit = stepAgain
+	}
+	if l.mode == Acquiring {
+		slewing, within = fastSlew, fastSlewTime
+	}
+	if l.mode == Acquiring && math.Abs(l.filter.mean.x) > limit {
 		by := -time.Duration(math.Round(l.filter.mean.x * 1e9))
 		if _, err := l.clock.Step(by); err != nil {
 			return fmt.Errorf("step by %v: %w", by, err)
@@ -243,7 +253,7 @@ func (l *Loop) servo() error {
 		}
 		l.anchor = now
 	}
-	slew := max(-maxSlew, min(maxSlew, -l.filter.mean.x/slewTime))
+	slew := max(-slewing, min(slewing, -l.filter.mean.x/within))
 	want := max(-maxSteer, min(maxSteer, slew-l.filter.mean.y))
 	actual, effective, err := l.clock.SetFrequency(clock.Ratio(want))
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"timeball/gnss"
 	"timeball/gnss/nmea"
@@ -87,11 +88,26 @@ func New(cfg Config, clk discipline.Clock) (*Engine, error) {
 		return nil, fmt.Errorf("read clock: %w", err)
 	}
 	e := &Engine{
-		cfg: cfg, clock: clk, now: now, loop: discipline.New(cfg.Loop, clk, now), modeSince: now.Mono,
+		cfg: cfg, clock: clk, now: now, modeSince: now.Mono,
 		scanner: scan.New(), decoder: nmea.NewDecoder(), counters: Counters{Refused: map[string]uint64{}},
 	}
+	e.loop = discipline.New(cfg.Loop, announcedClock{clk, e}, now)
 	e.publish()
 	return e, nil
+}
+
+// announcedClock makes every step a Change.
+type announcedClock struct {
+	discipline.Clock
+	e *Engine
+}
+
+func (c announcedClock) Step(by time.Duration) (clock.Era, error) {
+	era, err := c.Clock.Step(by)
+	if err == nil {
+		c.e.say("clock", fmt.Sprintf("stepped by %v", by))
+	}
+	return era, err
 }
 
 // Snapshot returns the newest immutable Snapshot.
@@ -124,10 +140,10 @@ func (e *Engine) Take(ev Event) {
 	case KindWitness:
 		e.pairing.Witness(pairing.Witness{At: ev.At, UTC: ev.UTC, Uncertainty: clock.Seconds(ev.Value), Drift: witnessRate})
 	case KindPort:
-		e.say("serial line", ev.Text)
+		e.say("serial line", wellOr(ev.Text))
 		e.state.serial = ev.Text
 	case KindCapture:
-		e.say("pulse capture", ev.Text)
+		e.say("pulse capture", wellOr(ev.Text))
 		e.state.capture = ev.Text
 	case KindTick:
 		e.tick()
@@ -261,6 +277,7 @@ const offGridLimit = 10 // edges in a row between two seconds: before the first 
 // tick lets time pass.
 func (e *Engine) tick() {
 	if !e.read() {
+		e.publish() // of the last reading: the error shows, and the Reference expires by itself
 		return
 	}
 	e.obeyed(e.loop.Advance(e.now))
@@ -286,7 +303,7 @@ func (e *Engine) obeyed(err error) {
 	}
 	if said != e.fault {
 		e.fault = said
-		e.say("clock", said)
+		e.say("clock", wellOr(said))
 	}
 }
 
@@ -296,6 +313,14 @@ func (e *Engine) refuse(reason string) {
 		reason = "other"
 	}
 	e.counters.Refused[reason]++
+}
+
+// wellOr returns what is wrong, or that nothing is.
+func wellOr(text string) string {
+	if text == "" {
+		return "well"
+	}
+	return text
 }
 
 func (e *Engine) say(what, text string) {

@@ -25,8 +25,8 @@ type Config struct {
 	Seconds int
 	// Clock wraps the simulated clock on its way to the Engine, to record it; nil: not.
 	Clock func(discipline.Clock) discipline.Clock
-	// Event sees every event before the Engine does; nil: nobody does.
-	Event func(timing.Event)
+	// Take gives the Engine an event; nil: that is all that happens with it.
+	Take func(*timing.Engine, timing.Event)
 }
 
 // Sample is one look at the unit from outside.
@@ -92,8 +92,9 @@ type run struct {
 }
 
 func (r *run) take(e timing.Event) {
-	if r.cfg.Event != nil {
-		r.cfg.Event(e)
+	if r.cfg.Take != nil {
+		r.cfg.Take(r.engine, e)
+		return
 	}
 	r.engine.Take(e)
 }

@@ -1,0 +1,294 @@
+package timing
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"timeball/gnss"
+	"timeball/gnss/timescale"
+	"timeball/pps"
+	"timeball/pps/clock"
+	"timeball/pps/discipline"
+)
+
+const (
+	second = 1_000_000_000
+	start  = timescale.UTC(1_790_000_000 * second) // 2026-09-21
+)
+
+// fakeClock is a clock without error whose steps are kept.
+type fakeClock struct {
+	now    clock.Reading
+	status clock.Status
+	steps  []time.Duration
+	fail   error
+}
+
+func (c *fakeClock) Read() (clock.Reading, error) { return c.now, c.fail }
+
+func (c *fakeClock) SetFrequency(y clock.Ratio) (clock.Ratio, clock.Mono, error) {
+	return 0, c.now.Mono, c.fail // as if the crystal were perfect and the loop knew it
+}
+
+func (c *fakeClock) Step(by time.Duration) (clock.Era, error) {
+	c.steps = append(c.steps, by)
+	c.now.Real += clock.Real(by)
+	c.now.Era++
+	return c.now.Era, c.fail
+}
+
+func (c *fakeClock) SetStatus(s clock.Status) error {
+	c.status = s
+	return c.fail
+}
+
+// bench is an Engine with a receiver that does what the test says.
+type bench struct {
+	t      *testing.T
+	clock  *fakeClock
+	engine *Engine
+	utc    timescale.UTC // what the receiver calls the present second
+	seq    uint64
+}
+
+func newBench(t *testing.T, witness bool) *bench {
+	t.Helper()
+	c := &fakeClock{now: clock.Reading{Mono: second, Real: clock.Real(start), Boot: second}}
+	e, err := New(Default(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{t, c, e, start, 0}
+	if witness {
+		e.Take(Event{Kind: KindWitness, At: second, UTC: start, Value: 0.3, Text: "rtc"})
+	}
+	return b
+}
+
+// act says what happens within one second.
+type act struct{ pulse, message, fix bool }
+
+var normal = act{true, true, true}
+
+// run lets n seconds pass.
+func (b *bench) run(n int, a act) *Snapshot {
+	for range n {
+		if a.pulse {
+			b.seq++
+			at := b.clock.now.Mono
+			b.engine.Take(Event{Kind: KindEdge, At: at, Edge: &pps.Edge{Source: "test", Seq: b.seq, Earliest: at, Latest: at}})
+		}
+		for q := range 4 {
+			b.clock.now.Mono += second / 4
+			b.clock.now.Real += second / 4
+			b.clock.now.Boot += second / 4
+			if q == 0 && a.message {
+				b.message(a.fix)
+			}
+			b.engine.Take(Event{Kind: KindTick, At: b.clock.now.Mono})
+		}
+		b.utc += second
+	}
+	return b.engine.Snapshot()
+}
+
+func (b *bench) message(fix bool) {
+	at := b.clock.now.Mono
+	b.engine.Take(Event{Kind: KindReport, At: at, Report: &gnss.Report{
+		Mark: &gnss.TimeMark{Arrival: at, UTC: b.utc, Message: "GNRMC", Valid: fix},
+		Fix:  &gnss.Fix{Arrival: at, Message: "GNGGA", Valid: fix, SatellitesUsed: 9},
+	}})
+}
+
+func (b *bench) want(s *Snapshot, mode discipline.Mode, reason string) {
+	b.t.Helper()
+	if s.Estimate.Mode != mode || !strings.Contains(s.Estimate.Reason, reason) {
+		b.t.Errorf("mode %v %q, want %v with %q", s.Estimate.Mode, s.Estimate.Reason, mode, reason)
+	}
+}
+
+func TestEngineLocksWithAWitness(t *testing.T) {
+	b := newBench(t, true)
+	s := b.run(20, normal)
+	b.want(s, discipline.Locked, "")
+	if !b.clock.status.Synchronised || b.clock.status.TAIOffset != 37 || b.clock.status.MaxError != s.Estimate.Bound.Total() {
+		t.Errorf("the kernel was told %+v", b.clock.status)
+	}
+	if len(b.clock.steps) != 0 {
+		t.Errorf("a clock that was right was stepped by %v", b.clock.steps)
+	}
+}
+
+// Without a witness the receiver's leap second count may be that of its flash until the almanac has been received.
+func TestEngineWaitsForTheLeapSecondCount(t *testing.T) {
+	b := newBench(t, false)
+	b.want(b.run(62, normal), discipline.Acquiring, "12 min of tracking to go")
+	b.want(b.run(11*60, normal), discipline.Acquiring, "1 min of tracking to go")
+	b.want(b.run(70, normal), discipline.Locked, "")
+}
+
+func TestEngineTakesACorrectedSecondBeforeItHasServed(t *testing.T) {
+	b := newBench(t, false)
+	b.utc += 2 * second // a stale leap second count
+	b.run(300, normal)
+	b.utc -= 2 * second // the almanac is in
+	b.run(900, normal)
+	b.want(b.engine.Snapshot(), discipline.Locked, "")
+	if off := int64(b.clock.now.Real) - int64(b.utc); off != 0 {
+		t.Errorf("the clock is %d ns off", off)
+	}
+}
+
+// After the first lock a receiver that names another second is not followed: the unit stops serving and says why.
+func TestEngineQuarantinesAJumpingLabel(t *testing.T) {
+	b := newBench(t, true)
+	b.run(30, normal)
+	b.utc += second
+	s := b.run(9, normal)
+	b.want(s, discipline.Locked, "") // nine messages are an episode
+	s = b.run(2, normal)
+	b.want(s, discipline.Quarantine, "another second")
+	if b.clock.status.Synchronised {
+		t.Error("the kernel still believes to be synchronised")
+	}
+	b.utc -= second
+	s = b.run(10, normal)
+	b.want(s, discipline.Locked, "")
+	if len(b.clock.steps) != 0 {
+		t.Errorf("stepped by %v", b.clock.steps)
+	}
+}
+
+func TestEngineDoesNotUsePulsesWithoutAFix(t *testing.T) {
+	b := newBench(t, true)
+	b.run(30, normal)
+	s := b.run(4, act{pulse: true, message: true})
+	b.want(s, discipline.Holdover, "no fix")
+	if s.Counters.Refused["pulse while the receiver has no fix"] == 0 {
+		t.Errorf("refused: %v", s.Counters.Refused)
+	}
+	b.want(b.run(8, normal), discipline.Locked, "")
+}
+
+func TestEngineCountsOnWhenMessagesStop(t *testing.T) {
+	b := newBench(t, true)
+	b.run(30, normal)
+	b.want(b.run(600, act{pulse: true}), discipline.Locked, "messages have stopped")
+	b.want(b.run(5, normal), discipline.Locked, "")
+}
+
+func TestEngineSaysWhatIsMissing(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   act
+		want string
+	}{
+		{"nothing", act{}, "neither messages nor pulses"},
+		{"pulses only", act{pulse: true}, "no message says which second"},
+		{"no fix", act{pulse: true, message: true}, "no fix yet"},
+		{"no pulse", act{message: true, fix: true}, "no pulse comes"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t, true)
+			b.want(b.run(5, tt.do), discipline.FreeRunning, tt.want)
+		})
+	}
+	b := newBench(t, true)
+	b.engine.Take(Event{Kind: KindPort, Text: "open /dev/serial0: no such file or directory"})
+	b.want(b.run(1, act{}), discipline.FreeRunning, "/dev/serial0")
+	b.engine.Take(Event{Kind: KindCapture, Text: "gpiochip0 line 18: busy"})
+	b.want(b.run(1, act{}), discipline.FreeRunning, "line 18: busy")
+}
+
+func TestEngineRefusesDatesBeforeTheFloor(t *testing.T) {
+	b := newBench(t, false)
+	b.engine.cfg.Floor = start
+	b.utc -= 1024 * 7 * 86400 * second // a week rollover ago
+	s := b.run(900, normal)
+	b.want(s, discipline.FreeRunning, "")
+	if s.Counters.Refused["date before "+start.String()] != 900 {
+		t.Errorf("refused: %v", s.Counters.Refused)
+	}
+}
+
+func TestEngineReportsAClockThatDoesNotObey(t *testing.T) {
+	b := newBench(t, true)
+	b.run(30, normal)
+	b.clock.fail = errors.New("operation not permitted")
+	b.run(1, normal)
+	b.clock.fail = nil
+	before := b.engine.Snapshot().Counters.ClockErrors
+	if before == 0 {
+		t.Error("no error was counted")
+	}
+	said := false
+	for _, c := range b.engine.Changes() {
+		said = said || c.What == "clock" && strings.Contains(c.Text, "not permitted")
+	}
+	if !said {
+		t.Error("no change of state tells of it")
+	}
+	b.want(b.run(1, normal), discipline.Locked, "")
+}
+
+func TestEngineStepsOnceAndSaysSo(t *testing.T) {
+	b := newBench(t, true)
+	b.clock.now.Real += 5 * second / 2
+	b.run(30, normal)
+	if len(b.clock.steps) != 1 || b.clock.steps[0] != -2500*time.Millisecond {
+		t.Fatalf("steps %v, want one of -2.5 s", b.clock.steps)
+	}
+	said := 0
+	for _, c := range b.engine.Changes() {
+		if c.What == "clock" && strings.Contains(c.Text, "stepped by -2.5s") {
+			said++
+		}
+	}
+	if said != 1 {
+		t.Errorf("the step was told %d times", said)
+	}
+}
+
+func TestEngineBoundsItsCounters(t *testing.T) {
+	b := newBench(t, true)
+	for i := range 3 * maxReasons {
+		b.engine.refuse(strings.Repeat("x", i))
+	}
+	b.engine.Take(Event{Kind: "nonsense"})
+	if n := len(b.engine.counters.Refused); n > maxReasons+1 {
+		t.Errorf("%d reasons are kept", n)
+	}
+}
+
+// Whatever is in a recording, the Engine neither panics nor believes it forever.
+func FuzzReplay(f *testing.F) {
+	var w strings.Builder
+	c := &fakeClock{now: clock.Reading{Mono: second, Real: clock.Real(start), Boot: second}}
+	rec, err := NewRecorder(&w, "fuzz", Default())
+	if err != nil {
+		f.Fatal(err)
+	}
+	e, err := New(Default(), rec.Clock(c))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, ev := range []Event{
+		{Kind: KindEdge, At: second, Edge: &pps.Edge{Seq: 1, Earliest: second, Latest: second}},
+		{Kind: KindBytes, At: second, Bytes: []byte("$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A\r\n"), Baud: 9600},
+		{Kind: KindTick, At: second},
+	} {
+		rec.Event(ev)
+		e.Take(ev)
+	}
+	if err := rec.Flush(); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(w.String())
+	f.Add(w.String()[:w.Len()-20])
+	f.Fuzz(func(t *testing.T, recording string) {
+		// An error is an answer too.
+		_ = Replay(strings.NewReader(recording), func(*Snapshot) error { return nil })
+	})
+}
