@@ -1,0 +1,356 @@
+package discipline
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"timeball/gnss/timescale"
+	"timeball/pps"
+	"timeball/pps/clock"
+)
+
+const second = 1_000_000_000
+
+// plant is a crystal, a clock and a pulse, in whole seconds of truth.
+type plant struct {
+	t      *testing.T
+	error  float64 // of the clock, s
+	y      float64 // of the crystal
+	steer  float64
+	k      int64
+	shift  clock.Real // steps, ns
+	era    clock.Era
+	steps  int
+	loop   *Loop
+	status clock.Status
+	fail   error
+	noise  func() float64
+}
+
+const epoch = 1_790_000_000 * second
+
+func newPlant(t *testing.T, cfg Config, e0, y float64) *plant {
+	p := &plant{t: t, error: e0, y: y, noise: func() float64 { return 0 }}
+	p.loop = New(cfg, p, p.now())
+	return p
+}
+
+func (p *plant) now() clock.Reading {
+	mono := clock.Mono(p.k*second) + clock.Mono(math.Round(p.error*1e9)) - clock.Mono(p.shift)
+	return clock.Reading{Mono: mono, Real: clock.Real(mono) + epoch + p.shift, Boot: clock.Boot(mono), Era: p.era}
+}
+
+func (p *plant) Read() (clock.Reading, error) { return p.now(), p.fail }
+
+func (p *plant) SetFrequency(y clock.Ratio) (clock.Ratio, clock.Mono, error) {
+	if p.fail == nil {
+		p.steer = max(-500e-6, min(500e-6, float64(y)))
+	}
+	return clock.Ratio(p.steer), p.now().Mono, p.fail
+}
+
+func (p *plant) Step(by time.Duration) (clock.Era, error) {
+	if p.fail != nil {
+		return p.era, p.fail
+	}
+	p.error += by.Seconds()
+	p.shift += clock.Real(by)
+	p.era++
+	p.steps++
+	return p.era, nil
+}
+
+func (p *plant) SetStatus(s clock.Status) error { p.status = s; return p.fail }
+
+// pulse gives the loop this second's pulse, late by extra seconds.
+func (p *plant) pulse(extra float64) (Refusal, error) {
+	now := p.now()
+	stamp := now.Mono.Add(clock.Seconds(p.noise() + extra))
+	return p.loop.Measure(pps.Measurement{
+		Seq: uint64(p.k), At: stamp, UTC: timescale.UTC(epoch + p.k*second), Offset: clock.Seconds(now.RealAt(stamp)-clock.Real(epoch+p.k*second)) * 1e-9,
+	}, now)
+}
+
+// advance lets a second pass, with a tick at its end.
+func (p *plant) advance() {
+	p.error += p.y + p.steer
+	p.k++
+	if err := p.loop.Advance(p.now()); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// run lets n seconds pass, with or without pulses.
+func (p *plant) run(n int, pulses bool) {
+	for range n {
+		if pulses {
+			if _, err := p.pulse(0); err != nil {
+				p.t.Fatal(err)
+			}
+		}
+		p.advance()
+	}
+}
+
+func gauss(sigma float64) func() float64 {
+	rng := rand.New(rand.NewPCG(1, 2))
+	return func() float64 { return sigma * rng.NormFloat64() }
+}
+
+func TestLoopLocksOnAFastCrystal(t *testing.T) {
+	for _, y := range []float64{0, 20e-6, -150e-6, 300e-6} {
+		p := newPlant(t, Default(), 0.05, y)
+		p.noise = gauss(200e-9)
+		p.run(60, true)
+		if p.loop.Mode() != Locked || math.Abs(p.error) > 1e-6 || p.steps != 1 {
+			t.Errorf("y %v: %v, error %v after %d steps, want locked within 1 us after one", y, p.loop.Mode(), p.error, p.steps)
+		}
+		est := p.loop.Estimate(p.now())
+		if math.Abs(float64(est.Frequency)-y) > 1e-7 || math.Abs(float64(est.Steering)+y) > 2e-7 {
+			t.Errorf("y %v: estimated %v, steered %v", y, est.Frequency, est.Steering)
+		}
+	}
+}
+
+func TestLoopRemovesTheDeclaredBias(t *testing.T) {
+	cfg := Default()
+	cfg.Bias, cfg.BiasRange = 6e-6, 4e-6
+	p := newPlant(t, cfg, 0, 1e-6)
+	p.noise = func() float64 { return 6e-6 }
+	p.run(60, true)
+	if math.Abs(p.error) > 1e-7 {
+		t.Errorf("error %v, want the 6 us of the capture removed", p.error)
+	}
+	if b := p.loop.Estimate(p.now()).Bound; b.Capture != 4e-6 || b.Total() != b.Pulse+4e-6+cfg.Reference {
+		t.Errorf("bound %+v", b)
+	}
+}
+
+// F5: a pulse that is far off moves nothing, and is counted with its reason.
+func TestLoopRefusesStrayPulses(t *testing.T) {
+	for _, off := range []float64{20e-6, -20e-6, 1e-3, -0.4} {
+		p := newPlant(t, Default(), 0, 1e-5)
+		p.noise = gauss(200e-9)
+		p.run(300, true)
+		before, steps := p.error, p.steps
+		if refusal, _ := p.pulse(off); refusal != Outlier {
+			t.Errorf("a pulse %v s off: %q, want %q", off, refusal, Outlier)
+		}
+		p.advance()
+		if moved := math.Abs(p.error - before); moved > 200e-9 || p.steps != steps {
+			t.Errorf("a pulse %v s off moved the clock by %v", off, moved)
+		}
+	}
+}
+
+func TestLoopRefusesASecondPulseWithinASecond(t *testing.T) {
+	p := newPlant(t, Default(), 0, 0)
+	p.run(20, true)
+	for i, want := range []Refusal{"", Repeated} {
+		if got, _ := p.pulse(0); got != want {
+			t.Errorf("pulse %d: %q, want %q", i+1, got, want)
+		}
+	}
+}
+
+// A tail of late edges must not make a bias: a third of the edges late by 2 us on average shifts a mean by 600 ns.
+func TestLateEdgesMakeNoBias(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	p := newPlant(t, Default(), 0, 1e-5)
+	p.noise = func() float64 {
+		late := 0.0
+		if rng.Float64() < 0.3 {
+			late = 2e-6 * rng.ExpFloat64()
+		}
+		return 300e-9*rng.NormFloat64() + late
+	}
+	p.run(1000, true)
+	sum, n := 0.0, 20000
+	for range n {
+		p.run(1, true)
+		sum += p.error
+	}
+	if mean := sum / float64(n); math.Abs(mean) > 60e-9 {
+		t.Errorf("mean error %v, want within 60 ns", mean)
+	}
+}
+
+// F1 and F7 in small: silence and refused pulses both end in holdover; the bound then contains the contradiction.
+func TestHoldoverBeginsOnSilenceAndOnContradiction(t *testing.T) {
+	p := newPlant(t, Default(), 0, 1e-5)
+	p.noise = gauss(200e-9)
+	p.run(600, true)
+	p.run(1, false) // the last pulse is 2 s old then
+	if p.loop.Mode() != Locked {
+		t.Errorf("after 2 s of silence: %v", p.loop.Mode())
+	}
+	p.run(1, false)
+	if p.loop.Mode() != Holdover {
+		t.Errorf("after 3 s of silence: %v", p.loop.Mode())
+	}
+	p.run(20, true)
+	if p.loop.Mode() != Locked {
+		t.Errorf("after the return: %v", p.loop.Mode())
+	}
+	for range 12 {
+		_, _ = p.pulse(13.7e-6)
+		p.advance()
+	}
+	est := p.loop.Estimate(p.now())
+	if est.Mode != Holdover || est.Bound.Pulse < 13e-6 {
+		t.Errorf("pulses 13.7 us off: %v with bound %v, want holdover and a bound that contains them", est.Mode, est.Bound)
+	}
+}
+
+func TestHoldoverForecastGrows(t *testing.T) {
+	p := newPlant(t, Default(), 0, 1e-5)
+	p.noise = gauss(200e-9)
+	p.run(7200, true)
+	last := clock.Seconds(0)
+	for h := clock.Seconds(1); h < 2e5; h *= 1.3 {
+		f := p.loop.Forecast(p.now().Mono, h)
+		if f < last {
+			t.Fatalf("forecast for %v s is %v, less than %v before", h, f, last)
+		}
+		last = f
+	}
+}
+
+func TestLoopReturnsTheClocksError(t *testing.T) {
+	p := newPlant(t, Default(), 0, 1e-5)
+	p.run(30, true)
+	p.fail = errors.New("not permitted")
+	if _, err := p.pulse(0); !errors.Is(err, p.fail) {
+		t.Errorf("error %v, want %v", err, p.fail)
+	}
+	p.fail = nil
+	p.advance()
+	p.run(30, true)
+	if p.loop.Mode() != Locked || math.Abs(p.error) > 1e-7 {
+		t.Errorf("after the error: %v, error %v", p.loop.Mode(), p.error)
+	}
+}
+
+func TestSuspendMakesTheLoopCheckAgain(t *testing.T) {
+	p := newPlant(t, Default(), 0, 1e-5)
+	p.run(60, true)
+	now := p.now()
+	now.Boot += 30 * second
+	if err := p.loop.Advance(now); err != nil || p.loop.Mode() != Acquiring {
+		t.Errorf("%v, %v, want acquiring", p.loop.Mode(), err)
+	}
+}
+
+func TestConfigValidates(t *testing.T) {
+	for name, edit := range map[string]func(*Config){
+		"negative range":     func(c *Config) { c.BiasRange = -1 },
+		"negative reference": func(c *Config) { c.Reference = -1e-9 },
+		"no limit":           func(c *Config) { c.Limit = 0 },
+		"limit of 2 s":       func(c *Config) { c.Limit = 2 },
+	} {
+		c := Default()
+		if err := c.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		if edit(&c); c.Validate() == nil {
+			t.Errorf("%s is valid", name)
+		}
+	}
+}
+
+func TestNoiseLearnsTheCore(t *testing.T) {
+	for _, sigma := range []float64{15e-9, 300e-9, 3e-6} {
+		rng := rand.New(rand.NewPCG(5, 6))
+		n := newNoise()
+		for range 5000 {
+			late := 0.0
+			if rng.Float64() < 0.2 {
+				late = 8 * sigma * rng.ExpFloat64()
+			}
+			n.learn(sigma*rng.NormFloat64() + late)
+		}
+		// A fifth of late edges moves the median by 0.3 and the lower quantile by 0.2 of sigma.
+		if got := n.sigma(); got < 0.8*sigma || got > 1.4*sigma {
+			t.Errorf("sigma %v learned as %v", sigma, got)
+		}
+	}
+}
+
+// A crystal whose frequency makes a random walk of q per sqrt(s) errs by q sqrt(h^3 / 3) in a holdover of h from its true
+// frequency.
+func TestRehearsalsExpectWhatARandomWalkErrs(t *testing.T) {
+	const q = 1e-10
+	rng := rand.New(rand.NewPCG(7, 8))
+	var r rehearsals
+	phase, y := 0.0, 0.0
+	for k := range int64(2 * 86400) {
+		r.take(clock.Mono(k*second), clock.Seconds(phase), clock.Ratio(y))
+		phase += y
+		y += q * rng.NormFloat64()
+	}
+	for _, h := range []float64{16, 64, 256, 1024} {
+		want := q * math.Sqrt(h*h*h/3)
+		if got := float64(r.expected(clock.Seconds(h))); got < 0.8*want || got > 1.25*want {
+			t.Errorf("holdover of %v s: expected %v, want %v", h, got, want)
+		}
+	}
+}
+
+func TestFilterAgreesWithItsCovariance(t *testing.T) {
+	// The covariance of a filter that is right about the world is that of its error: the squared error over it has mean 1.
+	rng := rand.New(rand.NewPCG(9, 10))
+	lv := level{1e-9, 1e-10, 1e-12}
+	const r = 300e-9
+	sum, n := 0.0, 0
+	for range 40 {
+		f := filter{p: [3][3]float64{{r * r, 0, 0}, {0, 1e-14, 0}, {0, 0, 1e-22}}, noise: lv}
+		x, y, d := r*rng.NormFloat64(), 1e-7*rng.NormFloat64(), 1e-11*rng.NormFloat64()
+		for k := range 600 {
+			x += y + d/2 + lv.white*rng.NormFloat64()
+			y += d + lv.walk*rng.NormFloat64()
+			d += lv.run * rng.NormFloat64()
+			f.move(1, 0)
+			f.spread(1)
+			f.update(x+r*rng.NormFloat64()-f.x, r*r)
+			if k > 100 && k%100 == 0 {
+				sum += (f.x - x) * (f.x - x) / f.p[0][0]
+				n++
+			}
+		}
+	}
+	if mean := sum / float64(n); mean < 0.75 || mean > 1.3 { // 200 samples of chi squared: 1 +- 0.1
+		t.Errorf("normalised squared error %v, want 1", mean)
+	}
+}
+
+func TestBankFollowsAChangeAndForgetsAStray(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	const sigma = 20e-9
+	b := newBank(filter{p: [3][3]float64{{1e-12, 0, 0}, {0, 1e-14, 0}, {0, 0, 1e-20}}})
+	x, y := 0.0, 0.0
+	step := func(stray float64) {
+		x += y
+		b.each(func(f *filter) { f.move(1, 0); f.spread(1) })
+		b.update(x+sigma*rng.NormFloat64()+stray, sigma*sigma)
+	}
+	for range 1000 {
+		step(0)
+	}
+	step(500 * sigma)
+	if off := math.Abs(b.mean.x - x); off > sigma {
+		t.Errorf("a stray pulse moved the phase by %v", off)
+	}
+	for range 60 { // a load warms the crystal
+		y += 4e-9
+		step(0)
+	}
+	if off := math.Abs(b.mean.x - x); off > 5*sigma {
+		t.Errorf("phase %v off after a minute of drift", off)
+	}
+	if off := math.Abs(b.mean.y - y); off > 4e-8 {
+		t.Errorf("frequency %v off after a minute of drift", off)
+	}
+}
