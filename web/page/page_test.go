@@ -123,8 +123,10 @@ func TestPageShowsNoHandWithoutABound(t *testing.T) {
 func TestPageSurvivesAnything(t *testing.T) {
 	s := lockedStatus()
 	for _, v := range []float64{math.NaN(), math.Inf(1), -1, 0, 1e300, 5e-324} {
-		for _, p := range []**float64{&s.OffsetSeconds, &s.PrecisionSeconds, &s.BiasSeconds, &s.BiasSigmaSeconds, &s.BoundSeconds, &s.RootDispersionSeconds,
-			&s.FrequencyRatio, &s.FrequencySigmaRatio, &s.TemperatureCelsius, &s.Utilisation, &s.SimErrorSeconds, &s.BoundPulseSeconds} {
+		for _, p := range []**float64{
+			&s.OffsetSeconds, &s.PrecisionSeconds, &s.BiasSeconds, &s.BiasSigmaSeconds, &s.BoundSeconds, &s.RootDispersionSeconds,
+			&s.FrequencyRatio, &s.FrequencySigmaRatio, &s.TemperatureCelsius, &s.Utilisation, &s.SimErrorSeconds, &s.BoundPulseSeconds,
+		} {
 			*p = &v
 		}
 		s.ModeSeconds, s.UptimeSeconds, s.Simulated = v, v, true

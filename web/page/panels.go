@@ -74,8 +74,10 @@ func newRuler(s api.Status) ruler {
 		{Name: "Precision", What: "1\u00a0σ of that estimate", Mark: "precision", Value: "±\u00a0" + figure.Duration(*s.PrecisionSeconds, 2), Kind: "band", Band: band(*s.PrecisionSeconds)},
 	}}
 	if s.BiasSeconds != nil && s.BiasSigmaSeconds != nil {
-		r.Rows = append(r.Rows, rulerRow{Name: "Bias", What: "1\u00a0σ of what is left of " + figure.Offset(*s.BiasSeconds) + " removed", Mark: "bias",
-			Value: "±\u00a0" + figure.Duration(*s.BiasSigmaSeconds, 2), Kind: "band", Band: band(*s.BiasSigmaSeconds)})
+		r.Rows = append(r.Rows, rulerRow{
+			Name: "Bias", What: "1\u00a0σ of what is left of " + figure.Offset(*s.BiasSeconds) + " removed", Mark: "bias",
+			Value: "±\u00a0" + figure.Duration(*s.BiasSigmaSeconds, 2), Kind: "band", Band: band(*s.BiasSigmaSeconds),
+		})
 	}
 	r.Rows = append(r.Rows, rulerRow{Name: "Bound", What: "contains UTC", Mark: "bound", Value: "±\u00a0" + figure.Bound(*s.BoundSeconds, 2), Kind: "limit", Band: band(*s.BoundSeconds)})
 	if s.SimErrorSeconds != nil {

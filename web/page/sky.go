@@ -42,8 +42,14 @@ type skyRow struct{ Name, ID, Elevation, Azimuth, CN0, Used string }
 
 // Each system has a shape and a colour of its own, in this order.
 var systems = []struct{ name, shape, class string }{
-	{"GPS", "disc", "gps"}, {"BeiDou", "triangle", "bds"}, {"Galileo", "square", "gal"}, {"GLONASS", "diamond", "glo"},
-	{"QZSS", "cross", "qzs"}, {"NavIC", "ring", "qzs"}, {"SBAS", "ring", "qzs"}, {"", "ring", "qzs"},
+	{"GPS", "disc", "gps"},
+	{"BeiDou", "triangle", "bds"},
+	{"Galileo", "square", "gal"},
+	{"GLONASS", "diamond", "glo"},
+	{"QZSS", "cross", "qzs"},
+	{"NavIC", "ring", "qzs"},
+	{"SBAS", "ring", "qzs"},
+	{"", "ring", "qzs"},
 }
 
 const (
