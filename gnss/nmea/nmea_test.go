@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
+	gonmea "github.com/adrianmo/go-nmea"
 	"github.com/google/go-cmp/cmp"
 
 	"timeball/gnss"
@@ -37,6 +39,7 @@ func reason(err error) string {
 }
 
 const (
+	goodGSA = "GNGSA,A,3,03,16,26,27,28,31,32,195,,,,,1.0,0.6,0.8,1"
 	goodRMC = "GNRMC,150112.000,A,1343.91325,N,10038.68322,E,0.00,241.11,120626,,,A,V"
 	goodZDA = "GNZDA,150112.000,12,06,2026,00,00"
 	goodGGA = "GNGGA,150112.000,1343.91325,N,10038.68322,E,1,28,0.6,2.9,M,-31.1,M,,"
@@ -129,6 +132,8 @@ func TestDecodeMarks(t *testing.T) {
 			[]string{goodGGA, strings.Replace(goodRMC, ",A,1343", ",V,1343", 1), goodZDA},
 			full(mark("GNZDA", "2026-06-12T15:01:12", false)),
 		},
+		{"ZDA of a receiver that sends only GSA besides", append(slices.Repeat([]string{goodGSA}, 30), goodZDA), full(mark("GNZDA", "2026-06-12T15:01:12", true))},
+		{"RMC with mode N in place of the direction", []string{"GPRMC,212630.000,A,4839.9411,N,00214.9065,E,0.00,,181207,0,N"}, mark("GPRMC", "2007-12-18T21:26:30", false)},
 		{"ZDA without zone", []string{goodRMC, "GPZDA,150112.00,12,06,2026"}, full(mark("GPZDA", "2026-06-12T15:01:12", true))},
 		{"ZDA with nothing but a zone", []string{"GNZDA,,,,,00,00"}, nil},
 		{
@@ -185,6 +190,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{"ZDA of hour 25", "GNZDA,250112.000,12,06,2026,00,00", ReasonTime},
 		{"GGA of hour 25", strings.Replace(goodGGA, "150112", "250112", 1), ReasonTime},
 		{"GNS of minute 61", "GNGNS,156102.00,5327.03976,N,00214.41006,W,AANN,04,4.39,23.0,48.5,,,V", ReasonTime},
+		{"GGA of second 61", strings.Replace(goodGGA, "150112", "150161", 1), ReasonTime},
+		{"a letter in the time", in("150112", "15011x"), ReasonTime},
 		{"GSV without numbers", "GPGSV,3,1", ReasonFields},
 		{"GSV 4 of 3", "GPGSV,3,4,12,01,02,003,40", ReasonFields},
 		{"TXT, shortest", "GNTXT", ReasonFields},
@@ -212,11 +219,23 @@ func TestDecodeRefusesWhatIsNoSentence(t *testing.T) {
 		{"nothing", scan.Packet{}, ReasonProtocol},
 		{"no checksum", scan.Packet{Data: []byte("$GNTXT")}, ReasonChecksum},
 		{"a wrong checksum", scan.Packet{Data: []byte("$GNTXT*50")}, ReasonChecksum},
+		{"letters for a checksum", scan.Packet{Data: []byte("$\xFF*zz")}, ReasonChecksum},
 		{"a checksum alone", scan.Packet{Data: []byte("*00")}, ReasonChecksum},
 	} {
 		if _, err := NewDecoder().Decode(tt.in); reason(err) != tt.want {
 			t.Errorf("%s: %v, want refused for %q", tt.name, err, tt.want)
 		}
+	}
+}
+
+func TestDecodeSurvivesItsParser(t *testing.T) {
+	d := NewDecoder()
+	d.parser.CustomParsers["RMC"] = func(gonmea.BaseSentence) (gonmea.Sentence, error) { panic("a hole in go-nmea") }
+	if _, err := d.Decode(packet(goodRMC)); reason(err) != ReasonPanic {
+		t.Errorf("Decode: %v, want refused for %q", err, ReasonPanic)
+	}
+	if r, err := d.Decode(packet(goodZDA)); err != nil || r.Mark == nil {
+		t.Errorf("Decode after it: %+v, %v, want a mark", r, err)
 	}
 }
 
@@ -245,7 +264,7 @@ func TestDecodeFixes(t *testing.T) {
 		return &f
 	}
 	const lat, lon = 13 + 43.91325/60, 100 + 38.68322/60
-	gsa := "GNGSA,A,3,03,16,26,27,28,31,32,195,,,,,1.0,0.6,0.8,1"
+	gsa, later := goodGSA, strings.Replace(goodGGA, "150112", "150113", 1)
 	tests := []struct {
 		name   string
 		bodies []string
@@ -297,6 +316,28 @@ func TestDecodeFixes(t *testing.T) {
 			fix("GNGNS", gnss.Fix{Valid: true, SatellitesUsed: 4, HasPosition: true, Latitude: lat, Longitude: lon, Altitude: 23, HDOP: 4.39}),
 		},
 		{"GNS without a fix", []string{"GNGNS,074150.799,,,,,NNNN,00,,,0.0,,0000"}, fix("GNGNS", gnss.Fix{})},
+		{
+			"GGA of the epoch in which the fix became flat",
+			[]string{goodGSA, goodGGA, strings.Replace(goodGSA, "A,3", "A,2", 1), later},
+			fix("GNGGA", gnss.Fix{Valid: true, Dimensions: 2, SatellitesUsed: 28, HasPosition: true, Latitude: lat, Longitude: lon, Altitude: 2.9, HDOP: 0.6}),
+		},
+		{
+			"GGA of quality 9",
+			[]string{strings.Replace(goodGGA, "E,1,28", "E,9,28", 1)},
+			fix("GNGGA", gnss.Fix{Valid: true, SatellitesUsed: 28, HasPosition: true, Latitude: lat, Longitude: lon, Altitude: 2.9, HDOP: 0.6}),
+		},
+		{
+			"GGA that does not say how many are used",
+			[]string{strings.Replace(goodGGA, "E,1,28", "E,1,", 1)},
+			fix("GNGGA", gnss.Fix{Valid: true, SatellitesUsed: -1, HasPosition: true, Latitude: lat, Longitude: lon, Altitude: 2.9, HDOP: 0.6}),
+		},
+		{"GGA with an altitude and no position", []string{"GNGGA,150112.000,,,,,0,00,99.9,17.0,M,,M,,"}, fix("GNGGA", gnss.Fix{HDOP: 99.9})},
+		{
+			"GNS unsafe",
+			[]string{"GNGNS,150112.00,1343.91325,N,10038.68322,E,NANN,04,4.39,23.0,48.5,,,U"},
+			fix("GNGNS", gnss.Fix{SatellitesUsed: 4, HasPosition: true, Latitude: lat, Longitude: lon, Altitude: 23, HDOP: 4.39}),
+		},
+		{"GSA of a receiver that also sends RMC", slices.Concat(slices.Repeat([]string{gsa}, 15), []string{goodRMC}, slices.Repeat([]string{gsa}, 15)), nil},
 		{"GSA beside others", []string{goodRMC, gsa}, nil},
 		{
 			"GSA and nothing else for long", strings.Split(strings.Repeat(gsa+"|", 29)+gsa, "|"),

@@ -87,6 +87,12 @@ func TestSkyIsOneView(t *testing.T) {
 			[]*gnss.Satellites{view(gnss.Satellite{System: "QZSS", ID: 193, Elevation: 34, Azimuth: 332})},
 		},
 		{"of nothing", second(1) + "GPGSV,1,1,00\n" + second(2), []*gnss.Satellites{view()}},
+		{
+			"with what is no number", second(1) + "GPGSV,1,1,01,03,--,306,nan\n" + second(2),
+			[]*gnss.Satellites{view(gnss.Satellite{System: "GPS", ID: 3, Azimuth: 306})},
+		},
+		{"with parts of degrees", second(1) + "GPGSV,1,1,01,03,36.5,306.9,42.4\n" + second(2), []*gnss.Satellites{view(gps)}},
+		{"not when the last of a group was lost before another group", second(1) + "GPGSV,2,1,05,03,36,306,42\nGLGSV,1,1,00\n" + second(2), nil},
 		{"not with a sentence lost", second(1) + "GPGSV,2,1,08,03,36,306,42,04,05,320,,05,05,320,,06,05,320,\n" + second(2), nil},
 		{"not with the first sentence lost", second(1) + "GPGSV,2,2,05,03,36,306,42\n" + second(2), nil},
 		{"not with the middle lost", second(1) + "GPGSV,3,1,09,03,36,306,42\nGPGSV,3,3,09,04,36,306,42\n" + second(2), nil},

@@ -31,9 +31,6 @@ func frameLength(proto Protocol, b []byte) (int, verdict) {
 		return claim(b, 0xCE, 2, casicFrame)
 	}
 	if len(b) < 3 {
-		if len(b) == 2 && b[1] > 3 {
-			return 0, nothing
-		}
 		return 0, wait
 	}
 	if b[1] > 3 { // six reserved bits are zero

@@ -147,6 +147,8 @@ func TestScanFinds(t *testing.T) {
 			[]string{"ubx " + hex.EncodeToString(ubx(4, 4, []byte(rmc+strings.Repeat(" ", 300))))},
 			Counts{},
 		},
+		{"no RTCM3 with a reserved bit", string(rtcm(make([]byte, 1024))), nil, Counts{}},
+		{"no sentence without address", "$*00\r\n", nil, Counts{}},
 		{
 			"the start of a line that never ends", "$GP" + strings.Repeat("x", maxFrame) + "\r\n" + rmc,
 			[]string{"nmea " + rmc},
@@ -177,6 +179,29 @@ func TestScanDoesNotWaitForALieAboutLength(t *testing.T) {
 		s.Write(0, 0, []byte(rmc+"\r\n"+rmc+"\r\n"), emit)
 		if want := (Counts{Good: [4]int{2}, Abandoned: 1, Skipped: len(header)}); got != 2 || s.Counts() != want {
 			t.Errorf("after %x: %d packets, counts %+v, want 2, %+v", header, got, s.Counts(), want)
+		}
+	}
+}
+
+// What is no frame must not hold back the packet behind it, however long the line is silent then.
+func TestScanDoesNotWaitForWhatIsNoFrame(t *testing.T) {
+	long := "\xB5\x62\x01\x07\xFF\xFF"
+	for _, tt := range []struct {
+		name, in string
+		want     int
+	}{
+		{"text with a control character", "$GP\x01" + string(poll), 1},
+		{"text without address", "$,GP" + string(poll), 1},
+		{"half a sync", "\xB5\x01" + string(poll), 1},
+		{"a long frame within a long frame", long + long + rmc + rmc, 2},
+		{"a damaged line within a long frame", long + "$GNRMC,1*00\r\n" + rmc + rmc, 2},
+		{"two long frames that quote a sentence", strings.Repeat(string(ubx(4, 4, []byte(rmc+strings.Repeat(" ", 300)))), 2), 2},
+	} {
+		s := New()
+		got := 0
+		s.Write(0, 0, []byte(tt.in), func(Packet) { got++ })
+		if got != tt.want {
+			t.Errorf("behind %s: %d packets, want %d", tt.name, got, tt.want)
 		}
 	}
 }
@@ -223,6 +248,32 @@ func TestScanDatesThousandsOfReads(t *testing.T) {
 	}
 	if want := clock.Mono(len(frame)-1) * 1000; first != 0 || last != want {
 		t.Errorf("arrival = %v, end = %v, want 0, %v", first, last, want)
+	}
+}
+
+func TestScanNeverEndsAPacketBeforeItBegan(t *testing.T) {
+	s := New()
+	var got Packet
+	s.Write(2000, 0, poll[:3], nil)
+	s.Write(1000, 0, poll[3:], func(p Packet) { got = p })
+	if got.Arrival != 2000 || got.End != 2000 {
+		t.Errorf("arrival = %d, end = %d, want 2000, 2000", got.Arrival, got.End)
+	}
+}
+
+// A packet inside of a long frame that was given up is dated by its own read, within the few that were thinned out.
+func TestScanDatesWhatWaitedLong(t *testing.T) {
+	s := New()
+	stream := append([]byte("\xB5\x62\x01\x07\xFF\xFF"), make([]byte, 3000)...)
+	at := clock.Mono(len(stream)) * 1000
+	stream = append(stream, poll...)
+	for i := range stream {
+		s.Write(clock.Mono(i*1000), 0, stream[i:i+1], nil)
+	}
+	var got Packet
+	s.Flush(func(p Packet) { got = p })
+	if got.Arrival > at || got.Arrival < at-8000 {
+		t.Errorf("arrival = %d, want %d or up to 8 reads before", got.Arrival, at)
 	}
 }
 
