@@ -66,8 +66,10 @@ const (
 	BadStratum           // not in 1..15
 )
 
-var doubtNames = [...]string{"none", "no reference", "not synchronised", "reference expired", "clock era changed",
-	"clock stepped by something else", "machine was suspended", "leap second", "too uncertain", "stratum out of range"}
+var doubtNames = [...]string{
+	"none", "no reference", "not synchronised", "reference expired", "clock era changed",
+	"clock stepped by something else", "machine was suspended", "leap second", "too uncertain", "stratum out of range",
+}
 
 // String returns the doubt in plain words.
 func (d Doubt) String() string {

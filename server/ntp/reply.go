@@ -18,8 +18,10 @@ const (
 	Refusals     = iota
 )
 
-var refusalNames = [...]string{"answered", "too short", "bad version", "not a client request", "bad trailer", "unknown key",
-	"too long", "arrived before a step of the clock"}
+var refusalNames = [...]string{
+	"answered", "too short", "bad version", "not a client request", "bad trailer", "unknown key",
+	"too long", "arrived before a step of the clock",
+}
 
 // String returns the refusal in plain words.
 func (r Refusal) String() string {

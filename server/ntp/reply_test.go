@@ -55,6 +55,8 @@ func TestReplyVectors(t *testing.T) {
 	plain := reference()
 	leap := reference()
 	leap.Leap, leap.LeapAt = clock.LeapInsert, timescale.UTC(noon+12*3600*second)
+	never := reference()
+	never.ReferenceAt = 0
 	delayed := reference()
 	delayed.Stratum, delayed.ReferenceID, delayed.RootDelay = 2, [4]byte{127, 0, 0, 1}, 1.5e-5
 	tests := []struct {
@@ -63,20 +65,38 @@ func TestReplyVectors(t *testing.T) {
 		ref     *Reference
 		want    string
 	}{
-		{"version 4, locked", "23", &plain,
-			"24 01 06 e9 00000000 00000001 50505300 eeac063f 00000000 0123456789abcdef eeac0640 40000000 eeac0640 80000000"},
-		{"version 3 is echoed", "1b", &plain,
-			"1c 01 06 e9 00000000 00000001 50505300 eeac063f 00000000 0123456789abcdef eeac0640 40000000 eeac0640 80000000"},
-		{"version 1 is echoed", "0b", &plain,
-			"0c 01 06 e9 00000000 00000001 50505300 eeac063f 00000000 0123456789abcdef eeac0640 40000000 eeac0640 80000000"},
-		{"a client that is not synchronised itself", "e3", &plain,
-			"24 01 06 e9 00000000 00000001 50505300 eeac063f 00000000 0123456789abcdef eeac0640 40000000 eeac0640 80000000"},
-		{"leap second tonight", "23", &leap,
-			"64 01 06 e9 00000000 00000001 50505300 eeac063f 00000000 0123456789abcdef eeac0640 40000000 eeac0640 80000000"},
-		{"root delay rounds up", "23", &delayed,
-			"24 02 06 e9 00000001 00000001 7f000001 eeac063f 00000000 0123456789abcdef eeac0640 40000000 eeac0640 80000000"},
-		{"nothing published", "23", nil,
-			"e4 00 06 ec 00000000 00100000 00000000 00000000 00000000 0123456789abcdef eeac0640 40000000 eeac0640 80000000"},
+		{
+			"version 4, locked", "23", &plain,
+			"24 01 06 e9 00000000 00000001 50505300 eeac063f 00000000 0123456789abcdef eeac0640 40000000 eeac0640 80000000",
+		},
+		{
+			"version 3 is echoed", "1b", &plain,
+			"1c 01 06 e9 00000000 00000001 50505300 eeac063f 00000000 0123456789abcdef eeac0640 40000000 eeac0640 80000000",
+		},
+		{
+			"version 1 is echoed", "0b", &plain,
+			"0c 01 06 e9 00000000 00000001 50505300 eeac063f 00000000 0123456789abcdef eeac0640 40000000 eeac0640 80000000",
+		},
+		{
+			"a client that is not synchronised itself", "e3", &plain,
+			"24 01 06 e9 00000000 00000001 50505300 eeac063f 00000000 0123456789abcdef eeac0640 40000000 eeac0640 80000000",
+		},
+		{
+			"leap second tonight", "23", &leap,
+			"64 01 06 e9 00000000 00000001 50505300 eeac063f 00000000 0123456789abcdef eeac0640 40000000 eeac0640 80000000",
+		},
+		{
+			"nobody knows when the clock was last set", "23", &never,
+			"24 01 06 e9 00000000 00000001 50505300 00000000 00000000 0123456789abcdef eeac0640 40000000 eeac0640 80000000",
+		},
+		{
+			"root delay rounds up", "23", &delayed,
+			"24 02 06 e9 00000001 00000001 7f000001 eeac063f 00000000 0123456789abcdef eeac0640 40000000 eeac0640 80000000",
+		},
+		{
+			"nothing published", "23", nil,
+			"e4 00 06 ec 00000000 00100000 00000000 00000000 00000000 0123456789abcdef eeac0640 40000000 eeac0640 80000000",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -224,6 +244,7 @@ func TestReplyRefuses(t *testing.T) {
 		{"a field of 12 is too short", "23", field("0104", "000c", 8) + field("0204", "001c", 24), BadTrailer},
 		{"a field of zero length does not loop", "23", field("0104", "0000", 24), BadTrailer},
 		{"a field length that is no multiple of 4", "23", field("0104", "001d", 28), BadTrailer},
+		{"two such lengths that add up to one", "23", field("0104", "001e", 26) + field("0104", "001e", 26), BadTrailer},
 		{"a trailer that is no multiple of 4", "23", field("0104", "001c", 25), BadTrailer},
 		{"8 bytes left after a field", "23", field("0104", "001c", 24) + "0000000000000000", BadTrailer},
 		{"MD5 or AES-CMAC", "23", "00000001" + strings.Repeat("5a", 16), UnknownKey},

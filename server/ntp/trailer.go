@@ -17,9 +17,6 @@ const (
 // when there is none, and reports false when the bytes are neither well-formed extension fields nor a MAC. Fields are
 // skipped whatever their type.
 func Trailer(rest []byte, version uint8) (mac []byte, ok bool) {
-	if len(rest)%4 != 0 {
-		return nil, false
-	}
 	if version < 4 {
 		return legacyTrailer(rest)
 	}
