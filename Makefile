@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commitUnix=$(COMMIT_UNIX)
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)"
 TOOLS := $(CURDIR)/.cache/bin
 
-.PHONY: run build deps test check race bench fuzz clean
+.PHONY: run build deps test check bench fuzz clean
 
 # A simulated unit on this machine: NTP on 127.0.0.1:11123, the page on http://127.0.0.1:8080/. Ctrl-C ends it.
 run:
@@ -37,8 +37,7 @@ check: $(TOOLS)/staticcheck $(TOOLS)/gofumpt
 	@echo "check: gofumpt, vet (amd64, arm64, arm) and staticcheck found nothing"
 
 $(TOOLS)/%: .ci/tools/go.mod
-	@mkdir -p $(TOOLS)
-	@cd .ci/tools && $(GO) build -o $(TOOLS)/ $$($(GO) list -f '{{.ImportPath}}' tool | grep '/$*$$')
+	@mkdir -p $(TOOLS) && $(GO) -C .ci/tools build -o $(TOOLS)/ tool
 
 bench: $(TOOLS)/benchstat
 	@$(GO) test -run '^$$' -bench . -benchmem ./...
