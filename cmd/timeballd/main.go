@@ -16,10 +16,9 @@ var version, commitUnix = "unreleased", "0"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	if err := daemon.Run(ctx, os.Args[1:], daemon.Build{Version: version, CommitUnix: commitUnix}, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "timeballd:", err)
-		stop()
 		os.Exit(1)
 	}
 }

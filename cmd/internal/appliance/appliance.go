@@ -3,8 +3,8 @@
 //
 //	Board.Run -> Engine (one goroutine) -> atomic Snapshot and Reference -> server, web
 //
-// Nothing a receiver, a client or a browser sends ends the unit: only a part that cannot begin does (an address in use, a
-// clock that may not be read), with an error that names it.
+// Nothing a receiver, a client or a browser sends ends the unit, nor does a recording or a state that can't be written:
+// only a part that cannot work does (an address in use, a clock that may not be read), with an error that names it.
 package appliance
 
 import (
@@ -12,13 +12,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
+	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
 	"timeball/board/store"
-	"timeball/gnss/timescale"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
 	"timeball/pps/timing"
@@ -32,11 +32,11 @@ import (
 type Board interface {
 	// Name says what it is, for people.
 	Name() string
-	// Clock returns the clock that is steered. Only the goroutine of Run uses it.
+	// Clock returns the clock that is steered. Only New and then the goroutine of Run use it.
 	Clock() discipline.Clock
 	// Served returns the clock that is served. Anyone may read it.
 	Served() server.Clock
-	// Run gives take every event, all from one goroutine, until ctx is done or no more can come.
+	// Run gives take every event, all from one goroutine, until ctx is done or no more can come. An error ends the unit.
 	Run(ctx context.Context, take func(timing.Event)) error
 }
 
@@ -60,61 +60,105 @@ type Config struct {
 	Log     *slog.Logger
 }
 
-// Unit is a running appliance.
+// Unit is an appliance. Its methods but Run may be called from any goroutine.
 type Unit struct {
-	cfg      Config
-	board    Board
-	engine   *timing.Engine
-	recorder *timing.Recorder
-	started  time.Time
+	cfg     Config
+	board   Board
+	started time.Time
+	server  *server.Server // nil: none
+	web     *web.Server    // nil: none
+	page    net.Listener
 
-	snapshot  atomic.Pointer[timing.Snapshot]
-	reference atomic.Pointer[ntp.Reference]
-	server    *server.Server
-	web       *web.Server
-	locked    chan struct{} // closed at the first lock
-	wasLocked bool
+	published atomic.Pointer[published]
+	reference atomic.Pointer[ntp.Reference] // that of published, for the server
+	locked    chan struct{}                 // closed at the first lock
+
+	// Only New and then the goroutine of Board.Run use these.
+	engine    *timing.Engine
+	recorder  *timing.Recorder // nil: none, or ended
 	flushed   clock.Mono
+	wasLocked bool
 }
 
-// New makes a unit and opens its NTP sockets; Run starts it.
+// published is what one Snapshot became, so that who reads both reads one instant.
+type published struct {
+	snapshot  *timing.Snapshot
+	reference *ntp.Reference
+}
+
+// New makes a unit and opens its sockets, so that an address in use is found here; Run starts it and closes them.
 func New(cfg Config, board Board) (*Unit, error) {
 	u := &Unit{cfg: cfg, board: board, started: time.Now(), locked: make(chan struct{})}
 	steered := board.Clock()
+	var err error
 	if cfg.Record != nil {
-		var err error
 		if u.recorder, err = timing.NewRecorder(cfg.Record, cfg.Version, cfg.Engine); err != nil {
 			return nil, fmt.Errorf("record: %w", err)
 		}
 		steered = u.recorder.Clock(steered)
 	}
-	var err error
 	if u.engine, err = timing.New(cfg.Engine, steered); err != nil {
 		return nil, err
 	}
 	u.publish()
-	if cfg.NTP {
-		u.server = server.New(cfg.Server, board.Served(), &u.reference, cfg.Log)
-		if err := u.server.Listen(); err != nil {
-			return nil, err
-		}
-	}
-	if cfg.HTTP {
-		u.web = web.New(cfg.Web, u)
+	if err := u.listen(); err != nil {
+		return nil, err
 	}
 	return u, nil
 }
 
-// Server returns the NTP server, nil when the unit has none.
-func (u *Unit) Server() *server.Server { return u.server }
+// listen opens the sockets, or none.
+func (u *Unit) listen() (err error) {
+	if u.cfg.HTTP {
+		if u.page, err = net.Listen("tcp", u.cfg.Web.Address); err != nil {
+			return fmt.Errorf("page: %w (-http gives another address)", err)
+		}
+		u.web = web.New(u.cfg.Web, u, u.writeMetrics)
+	}
+	if !u.cfg.NTP {
+		return nil
+	}
+	u.server = server.New(u.cfg.Server, u.board.Served(), &u.reference, u.cfg.Log)
+	if err := u.server.Listen(); err != nil {
+		if u.page != nil {
+			u.page.Close()
+		}
+		return fmt.Errorf("%w (-ntp gives other addresses)", err)
+	}
+	return nil
+}
+
+// NTP returns the addresses NTP is served on.
+func (u *Unit) NTP() []netip.AddrPort {
+	if u.server == nil {
+		return nil
+	}
+	return u.server.Addrs()
+}
+
+// Page returns the URL of the page, "" when there is none.
+func (u *Unit) Page() string {
+	if u.page == nil {
+		return ""
+	}
+	addr := u.page.Addr().(*net.TCPAddr).AddrPort()
+	host := addr.Addr().Unmap().String()
+	if addr.Addr().IsUnspecified() {
+		host = u.cfg.Web.Name
+	}
+	if addr.Port() == 80 { // what http means
+		return "http://" + host + "/"
+	}
+	return fmt.Sprintf("http://%s/", net.JoinHostPort(host, fmt.Sprint(addr.Port())))
+}
 
 // Locked returns a channel that is closed when the unit has locked for the first time.
 func (u *Unit) Locked() <-chan struct{} { return u.locked }
 
 // Snapshot returns the newest snapshot.
-func (u *Unit) Snapshot() *timing.Snapshot { return u.snapshot.Load() }
+func (u *Unit) Snapshot() *timing.Snapshot { return u.published.Load().snapshot }
 
-// Run runs the unit until ctx is done or a part fails, and waits for all parts.
+// Run runs the unit until ctx is done or a part fails, and waits for all parts. It is called once.
 func (u *Unit) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -123,7 +167,7 @@ func (u *Unit) Run(ctx context.Context) error {
 		parts = append(parts, u.server.Serve)
 	}
 	if u.web != nil {
-		parts = append(parts, u.web.Serve)
+		parts = append(parts, func(ctx context.Context) error { return u.web.ServeListener(ctx, u.page) })
 	}
 	if u.cfg.State != "" {
 		parts = append(parts, u.keep)
@@ -139,9 +183,7 @@ func (u *Unit) Run(ctx context.Context) error {
 			cancel()
 		}
 	}
-	if u.recorder != nil {
-		failures = append(failures, u.recorder.Flush())
-	}
+	u.flush()
 	return errors.Join(failures...)
 }
 
@@ -150,19 +192,15 @@ func (u *Unit) take(e timing.Event) {
 	if u.recorder != nil {
 		u.recorder.Event(e)
 	}
-	before := u.engine.Snapshot()
 	u.engine.Take(e)
-	if u.engine.Snapshot() != before {
+	if u.engine.Snapshot() != u.Snapshot() {
 		u.publish()
 	}
 	u.logChanges()
 	const flushEvery = 10 // s of a recording that a power cut may cost
-	if u.recorder != nil && e.At.Sub(u.flushed) > flushEvery {
+	if e.At.Sub(u.flushed) > flushEvery {
 		u.flushed = e.At
-		if err := u.recorder.Flush(); err != nil {
-			u.cfg.Log.Error("recording ended", "error", err)
-			u.recorder = nil
-		}
+		u.flush()
 	}
 }
 
@@ -170,7 +208,7 @@ func (u *Unit) take(e timing.Event) {
 func (u *Unit) publish() {
 	s := u.engine.Snapshot()
 	ref := publish.Publish(&s.Estimate, u.cfg.Publish)
-	u.snapshot.Store(s)
+	u.published.Store(&published{s, &ref})
 	u.reference.Store(&ref)
 	if !u.wasLocked && s.Estimate.Mode == discipline.Locked {
 		u.wasLocked = true
@@ -185,42 +223,13 @@ func (u *Unit) logChanges() {
 	}
 }
 
-// saved is what a unit keeps over a restart.
-type saved struct {
-	UTC timescale.UTC `json:"utc"` // a second that was certainly over: no date before it is believed
-}
-
-const savedName = "clock.json"
-
-// Floor returns the later of build and the date that was saved in dir. A file that can't be read is reported and taken
-// for absent.
-func Floor(dir store.Dir, build timescale.UTC, log *slog.Logger) timescale.UTC {
-	var s saved
-	if err := dir.Load(savedName, &s); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn("saved date not used", "error", err)
+// flush writes out what is recorded. An error ends the recording, not the unit.
+func (u *Unit) flush() {
+	if u.recorder == nil {
+		return
 	}
-	return max(build, s.UTC)
-}
-
-// keep saves the date every hour and at the end, while it is certain.
-func (u *Unit) keep(ctx context.Context) error {
-	hourly := time.NewTicker(time.Hour)
-	defer hourly.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			u.save()
-			return nil
-		case <-hourly.C:
-			u.save()
-		}
-	}
-}
-
-func (u *Unit) save() {
-	if now := u.board.Served().Now(); u.reference.Load().Check(now) == ntp.Certain {
-		if err := u.cfg.State.Save(savedName, saved{timescale.UTC(now.Real)}); err != nil {
-			u.cfg.Log.Error("state not kept", "error", err)
-		}
+	if err := u.recorder.Flush(); err != nil {
+		u.cfg.Log.Error("recording ended", "error", err)
+		u.recorder = nil
 	}
 }

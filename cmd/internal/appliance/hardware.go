@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -18,11 +19,14 @@ import (
 type Port interface {
 	// Read waits for bytes, at most a moment, and returns when they were read. Nothing and no error is silence.
 	Read(p []byte) (n int, returned clock.Mono, err error)
+	// Baud returns the line's rate, 0 where it says nothing about the time of a byte.
+	Baud() int
 	Close() error
 }
 
 // EdgeSource is an open capture of the pulse.
 type EdgeSource interface {
+	// Edges returns the channel of edges. It is closed when no more can come.
 	Edges() <-chan pps.Edge
 	Close() error
 }
@@ -33,24 +37,27 @@ type Thermometer interface{ Read() (float64, error) }
 // Hardware is a machine with a receiver. A part that can't be opened is tried again every few seconds; the others go on.
 type Hardware struct {
 	BoardName   string
-	Baud        int
 	OpenPort    func() (Port, error)
 	OpenEdges   func() (EdgeSource, error)
 	Thermometer Thermometer                   // nil: none
 	Utilisation func() (float64, bool, error) // nil: none
-	Steered     discipline.Clock              // used by the goroutine of Run only
+	Steered     discipline.Clock              // used by New and the goroutine of Run only
 	Reader      func() (clock.Reading, error) // of the same clock, for its own use; Era is ignored
-	eras        atomic.Uint32
-	reading     sync.Mutex // of Reader
-	last        clock.Reading
-	dropped     atomic.Uint64
+
+	era     atomic.Uint32 // of Steered
+	eraFrom atomic.Int64  // CLOCK_MONOTONIC just before it began
+	dropped atomic.Uint64
+	reading sync.Mutex // of Reader
+	last    clock.Reading
 }
 
 // queueLength is the events that may wait while the Engine is late: at 4 Hz ticks, an edge and a hundred reads a second,
 // several seconds' worth.
 const queueLength = 1024
 
-const retryAfter = 3 * time.Second // for a part that could not be opened
+const retryAfter = 3 * time.Second // for a part that could not be opened or is gone
+
+const maxStampAge clock.Seconds = 1 // of a packet that still waits to be read
 
 // Name implements Board.
 func (h *Hardware) Name() string { return h.BoardName }
@@ -70,10 +77,13 @@ type eraClock struct {
 	h *Hardware
 }
 
+// Step implements discipline.Clock.
 func (c eraClock) Step(by time.Duration) (clock.Era, error) {
+	before := c.h.mono()
 	era, err := c.Clock.Step(by)
 	if err == nil {
-		c.h.eras.Store(uint32(era))
+		c.h.eraFrom.Store(int64(before))
+		c.h.era.Store(uint32(era))
 	}
 	return era, err
 }
@@ -86,32 +96,52 @@ func (c *hardwareClock) Now() clock.Reading {
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	if now, err := c.Reader(); err == nil {
-		now.Era = clock.Era(c.eras.Load())
+		now.Era = clock.Era(c.era.Load())
 		c.last = now
 	}
 	return c.last
 }
 
-// FromKernel implements server.Clock: the kernel stamps packets with the very clock that is served. A stamp from before a
-// step is far from now.
+// FromKernel implements server.Clock: the kernel stamps packets with the very clock that is served. Until an Era is older
+// than any packet that waits, nobody can tell in which one a stamp was taken.
 func (c *hardwareClock) FromKernel(stamp clock.Real) (clock.Real, bool) {
-	age := c.Now().Real.Sub(stamp)
-	return stamp, age >= 0 && age < 1
+	now := c.Now()
+	age := now.Real.Sub(stamp)
+	young := now.Era != 0 && now.Mono.Sub(clock.Mono(c.eraFrom.Load())) < maxStampAge
+	return stamp, age >= 0 && age < maxStampAge && !young
+}
+
+// sender puts events into the queue of one run.
+type sender struct {
+	ctx     context.Context
+	events  chan<- timing.Event
+	dropped *atomic.Uint64
+}
+
+// send queues an event, or counts it where there is no room: the Engine is late, and a source never waits for it.
+func (s sender) send(e timing.Event) {
+	select {
+	case s.events <- e:
+	default:
+		s.dropped.Add(1)
+	}
+}
+
+// state tells how a part is. It waits for room: a lost state would be shown wrongly until the next one.
+func (s sender) state(e timing.Event) {
+	select {
+	case s.events <- e:
+	case <-s.ctx.Done():
+	}
 }
 
 // Run implements Board.
 func (h *Hardware) Run(ctx context.Context, take func(timing.Event)) error {
 	events := make(chan timing.Event, queueLength)
-	send := func(e timing.Event) {
-		select {
-		case events <- e:
-		default:
-			h.dropped.Add(1)
-		}
-	}
+	to := sender{ctx, events, &h.dropped}
 	var parts sync.WaitGroup
-	for _, part := range []func(context.Context, func(timing.Event)){h.readPort, h.readEdges, h.readSensors} {
-		parts.Go(func() { part(ctx, send) })
+	for _, part := range []func(context.Context, sender){h.readPort, h.readEdges, h.readSensors} {
+		parts.Go(func() { part(ctx, to) })
 	}
 	defer parts.Wait()
 	ticks := time.NewTicker(time.Second / 4)
@@ -123,6 +153,10 @@ func (h *Hardware) Run(ctx context.Context, take func(timing.Event)) error {
 		case e := <-events:
 			take(e)
 		case <-ticks.C:
+			// What came before a tick is taken before it: after a stall the pulses that wait are no silence.
+			for range len(events) {
+				take(<-events)
+			}
 			take(timing.Event{Kind: timing.KindTick, At: h.mono()})
 		}
 	}
@@ -143,20 +177,20 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // readPort reads the serial line, and opens it again when it is gone.
-func (h *Hardware) readPort(ctx context.Context, send func(timing.Event)) {
+func (h *Hardware) readPort(ctx context.Context, to sender) {
 	said := ""
 	say := func(text string) {
 		if text != said {
 			said = text
-			send(timing.Event{Kind: timing.KindPort, At: h.mono(), Text: text})
+			to.state(timing.Event{Kind: timing.KindPort, At: h.mono(), Text: text})
 		}
 	}
 	for {
 		p, err := h.OpenPort()
 		if err == nil {
 			say("")
-			err = h.readOpen(ctx, p, send)
-			err = errors.Join(err, p.Close())
+			err = h.readOpen(ctx, p, to)
+			p.Close() // whatever it says, the line is opened anew
 		}
 		if ctx.Err() != nil {
 			return
@@ -169,14 +203,17 @@ func (h *Hardware) readPort(ctx context.Context, send func(timing.Event)) {
 }
 
 // readOpen reads until the line is gone or ctx is done.
-func (h *Hardware) readOpen(ctx context.Context, p Port, send func(timing.Event)) error {
+func (h *Hardware) readOpen(ctx context.Context, p Port, to sender) error {
 	buffer := make([]byte, 4096)
-	byteTime := 10 / clock.Seconds(h.Baud) // start bit, eight bits, stop bit
+	var byteTime clock.Seconds
+	if baud := p.Baud(); baud > 0 {
+		byteTime = 10 / clock.Seconds(baud) // start bit, eight bits, stop bit
+	}
 	for ctx.Err() == nil {
 		n, returned, err := p.Read(buffer)
 		if n > 0 {
 			first := returned.Add(-byteTime * clock.Seconds(n-1))
-			send(timing.Event{Kind: timing.KindBytes, At: first, Bytes: append([]byte(nil), buffer[:n]...), Baud: h.Baud})
+			to.send(timing.Event{Kind: timing.KindBytes, At: first, Bytes: bytes.Clone(buffer[:n]), Baud: p.Baud()})
 		}
 		if err != nil {
 			return err
@@ -186,53 +223,59 @@ func (h *Hardware) readOpen(ctx context.Context, p Port, send func(timing.Event)
 }
 
 // readEdges captures the pulse, and opens the capture again when it ends.
-func (h *Hardware) readEdges(ctx context.Context, send func(timing.Event)) {
+func (h *Hardware) readEdges(ctx context.Context, to sender) {
 	said := ""
-	for {
-		source, err := h.OpenEdges()
-		text := ""
-		if err != nil {
-			text = err.Error()
-		}
+	say := func(text string) {
 		if text != said {
 			said = text
-			send(timing.Event{Kind: timing.KindCapture, At: h.mono(), Text: text})
+			to.state(timing.Event{Kind: timing.KindCapture, At: h.mono(), Text: text})
 		}
+	}
+	for {
+		source, err := h.OpenEdges()
 		if err == nil {
-			h.forwardEdges(ctx, source, send)
+			say("")
+			err = h.forwardEdges(ctx, source, to)
+			source.Close()
 		}
+		if ctx.Err() != nil {
+			return
+		}
+		say(err.Error())
 		if !pause(ctx, retryAfter) {
 			return
 		}
 	}
 }
 
-func (h *Hardware) forwardEdges(ctx context.Context, source EdgeSource, send func(timing.Event)) {
-	defer source.Close()
+var errCaptureEnded = errors.New("the capture of the pulse has ended")
+
+// forwardEdges sends edges until the capture ends or ctx is done.
+func (h *Hardware) forwardEdges(ctx context.Context, source EdgeSource, to sender) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case e, open := <-source.Edges():
 			if !open {
-				return
+				return errCaptureEnded
 			}
-			send(timing.Event{Kind: timing.KindEdge, At: h.mono(), Edge: &e})
+			to.send(timing.Event{Kind: timing.KindEdge, At: h.mono(), Edge: &e})
 		}
 	}
 }
 
 // readSensors reads temperature and utilisation once a second.
-func (h *Hardware) readSensors(ctx context.Context, send func(timing.Event)) {
+func (h *Hardware) readSensors(ctx context.Context, to sender) {
 	for pause(ctx, time.Second) {
 		if h.Thermometer != nil {
 			if t, err := h.Thermometer.Read(); err == nil {
-				send(timing.Event{Kind: timing.KindTemperature, At: h.mono(), Value: t})
+				to.send(timing.Event{Kind: timing.KindTemperature, At: h.mono(), Value: t})
 			}
 		}
 		if h.Utilisation != nil {
 			if u, ok, err := h.Utilisation(); err == nil && ok {
-				send(timing.Event{Kind: timing.KindUtilisation, At: h.mono(), Value: u})
+				to.send(timing.Event{Kind: timing.KindUtilisation, At: h.mono(), Value: u})
 			}
 		}
 	}

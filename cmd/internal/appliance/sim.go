@@ -2,6 +2,8 @@ package appliance
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"timeball/board/sim"
@@ -15,6 +17,9 @@ import (
 // SimBoard is a simulated board that keeps step with this machine: truth is this machine's CLOCK_REALTIME at the start
 // and CLOCK_MONOTONIC since then, so that a client on this machine sees the unit's error and nothing else.
 type SimBoard struct {
+	// Monitor keeps the simulated clock from being steered. It is set before the board is used.
+	Monitor bool
+
 	name  string
 	world *sim.World
 	start timescale.UTC // truth at began
@@ -37,19 +42,24 @@ func NewSimBoard(cfg sim.Config, pace int64) *SimBoard {
 func (b *SimBoard) Name() string { return b.name }
 
 // Clock implements Board.
-func (b *SimBoard) Clock() discipline.Clock { return b.world.Clock() }
+func (b *SimBoard) Clock() discipline.Clock {
+	if b.Monitor {
+		return monitored{b.world.Clock()}
+	}
+	return b.world.Clock()
+}
 
 // Served implements Board.
 func (b *SimBoard) Served() server.Clock { return (*simClock)(b) }
 
-// now returns truth.
-func (b *SimBoard) now() timescale.UTC {
-	return b.start + timescale.UTC(int64(time.Since(b.began))*b.pace)
+// truth returns truth at an instant of this machine.
+func (b *SimBoard) truth(at time.Time) timescale.UTC {
+	return b.start + timescale.UTC(int64(at.Sub(b.began))*b.pace)
 }
 
 // TrueError implements Simulated.
 func (b *SimBoard) TrueError() clock.Seconds {
-	now := b.now()
+	now := b.truth(time.Now())
 	return clock.Seconds(int64(b.world.Clock().ReadAt(now).Real)-int64(now)) * 1e-9
 }
 
@@ -63,8 +73,10 @@ func (b *SimBoard) Run(ctx context.Context, take func(timing.Event)) error {
 			return nil
 		case <-timer.C:
 		}
-		b.world.Run(b.now()+1, take)
-		timer.Reset(time.Duration(int64(b.world.Next()-b.now()) / b.pace))
+		if !b.world.Run(b.truth(time.Now())+1, take) {
+			return nil // the world has ended: nothing more can come
+		}
+		timer.Reset(time.Duration(int64(b.world.Next()-b.truth(time.Now())) / b.pace))
 	}
 }
 
@@ -73,17 +85,36 @@ type simClock SimBoard
 
 // Now implements server.Clock.
 func (c *simClock) Now() clock.Reading {
-	b := (*SimBoard)(c)
-	return b.world.Clock().ReadAt(b.now())
+	return c.world.Clock().ReadAt((*SimBoard)(c).truth(time.Now()))
 }
 
 // FromKernel implements server.Clock: the stamp's age on this machine is its age in the world.
 func (c *simClock) FromKernel(stamp clock.Real) (clock.Real, bool) {
-	b := (*SimBoard)(c)
-	age := time.Now().UnixNano() - int64(stamp)
-	at := b.now() - timescale.UTC(age)
-	if age < 0 || age > int64(time.Second) || at < b.world.Clock().EraBegan() {
+	now := time.Now()
+	age := now.UnixNano() - int64(stamp)
+	at := (*SimBoard)(c).truth(now) - timescale.UTC(age)
+	if age < 0 || age > int64(time.Second) || at < c.world.Clock().EraBegan() {
 		return 0, false
 	}
-	return b.world.Clock().ReadAt(at).Real, true
+	return c.world.Clock().ReadAt(at).Real, true
 }
+
+// monitored is a clock that may only be looked at.
+type monitored struct{ discipline.Clock }
+
+var errMonitor = errors.New("monitor only: the clock is not steered")
+
+// SetFrequency changes nothing: the simulated clock has never been told another frequency than 0.
+func (c monitored) SetFrequency(clock.Ratio) (clock.Ratio, clock.Mono, error) {
+	now, err := c.Read()
+	return 0, now.Mono, err
+}
+
+// Step changes nothing and returns an error that says so.
+func (c monitored) Step(by time.Duration) (clock.Era, error) {
+	now, err := c.Read()
+	return now.Era, errors.Join(err, fmt.Errorf("step of %v: %w", by, errMonitor))
+}
+
+// SetStatus changes nothing.
+func (c monitored) SetStatus(clock.Status) error { return nil }

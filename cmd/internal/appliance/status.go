@@ -1,6 +1,8 @@
 package appliance
 
 import (
+	"fmt"
+	"io"
 	"math"
 	"strings"
 	"time"
@@ -15,9 +17,9 @@ import (
 
 // Status implements web.Unit.
 func (u *Unit) Status() api.Status {
-	s, ref := u.snapshot.Load(), u.reference.Load()
+	p := u.published.Load()
 	now := u.board.Served().Now()
-	est := &s.Estimate
+	s, est := p.snapshot, &p.snapshot.Estimate
 	status := api.Status{
 		API: 1, Mode: est.Mode.String(), Leap: "unsynchronized", Stratum: 16, Reason: est.Reason,
 		UptimeSeconds: time.Since(u.started).Seconds(), Version: u.cfg.Version, Board: u.board.Name(),
@@ -25,13 +27,7 @@ func (u *Unit) Status() api.Status {
 		ModeSeconds: max(0, float64(now.Mono.Sub(est.ModeSince))), PulsesAccepted: s.Counters.Accepted,
 		PulsesRefused: s.Counters.Edges - s.Counters.Accepted,
 	}
-	if ref.Check(now) == ntp.Certain {
-		status.Leap, status.Stratum = ref.Leap.String(), int(ref.Stratum)
-		status.RefID = some(strings.TrimRight(string(ref.ReferenceID[:]), "\x00"))
-		sent := ntp.ShortUp(ref.DispersionAfter(now.Mono.Sub(ref.Anchor.Mono)))
-		status.RootDispersionSeconds = some(float64(sent.Seconds()))
-		status.ServedUnixNanoseconds = some(int64(now.Real))
-	}
+	describeService(&status, p, now)
 	describeLoop(&status, est, now)
 	describeReceiver(&status, s)
 	if u.server != nil {
@@ -45,6 +41,24 @@ func (u *Unit) Status() api.Status {
 		status.Simulated, status.SimErrorSeconds = true, some(float64(sim.TrueError()))
 	}
 	return status
+}
+
+// describeService fills in what NTP clients are told at now, or why they are told nothing.
+func describeService(status *api.Status, p *published, now clock.Reading) {
+	ref, mode := p.reference, p.snapshot.Estimate.Mode
+	doubt := ref.Check(now)
+	switch {
+	case doubt == ntp.Certain:
+		status.Leap, status.Stratum = ref.Leap.String(), int(ref.Stratum)
+		status.RefID = some(strings.TrimRight(string(ref.ReferenceID[:]), "\x00"))
+		sent := ntp.ShortUp(ref.DispersionAfter(now.Mono.Sub(ref.Anchor.Mono)))
+		status.RootDispersionSeconds = some(float64(sent.Seconds()))
+		status.ServedUnixNanoseconds = some(int64(now.Real))
+	case doubt == ntp.Unsynchronised && (mode == discipline.Locked || mode == discipline.Holdover):
+		status.Reason = "the bound is above the limit of what may be served"
+	case doubt != ntp.Unsynchronised: // something the loop does not know of yet
+		status.Reason = doubt.String()
+	}
 }
 
 func some[T any](v T) *T { return &v }
@@ -63,13 +77,18 @@ func describeLoop(status *api.Status, est *discipline.Estimate, now clock.Readin
 	if !est.HasOffset {
 		return
 	}
-	grown := clock.Seconds(est.Growth) * max(0, now.Mono.Sub(est.At.Mono))
+	growth := grown(est, now)
 	status.OffsetSeconds, status.PrecisionSeconds = some(float64(est.Offset)), some(float64(est.Precision))
 	status.BiasSeconds, status.BiasSigmaSeconds = some(float64(est.Bias)), some(float64(est.BiasSigma))
-	status.BoundSeconds = some(float64(est.Bound.Total() + grown))
-	status.BoundPulseSeconds = some(float64(est.Bound.Pulse + grown))
+	status.BoundSeconds = some(float64(est.Bound.Total() + growth))
+	status.BoundPulseSeconds = some(float64(est.Bound.Pulse + growth))
 	status.BoundCaptureSeconds = some(float64(est.Bound.Capture))
 	status.BoundReferenceSeconds = some(float64(est.Bound.Reference))
+}
+
+// grown returns by how much the bound has grown since the estimate was made.
+func grown(est *discipline.Estimate, now clock.Reading) clock.Seconds {
+	return clock.Seconds(est.Growth) * max(0, now.Mono.Sub(est.At.Mono))
 }
 
 // describeReceiver fills in what the receiver says.
@@ -111,13 +130,20 @@ func satellite(s gnss.Satellite) api.Satellite {
 
 // Now implements web.Unit.
 func (u *Unit) Now() (earliest, latest *int64, mode string) {
-	s, ref := u.snapshot.Load(), u.reference.Load()
+	p := u.published.Load()
 	now := u.board.Served().Now()
-	est := &s.Estimate
-	if !est.HasOffset || ref.Check(now) != ntp.Certain {
+	est := &p.snapshot.Estimate
+	if p.reference.Check(now) != ntp.Certain {
 		return nil, nil, est.Mode.String()
 	}
-	bound := est.Bound.Total() + clock.Seconds(est.Growth)*max(0, now.Mono.Sub(est.At.Mono))
+	bound := est.Bound.Total() + grown(est, now)
 	half := int64(math.Ceil(float64(bound) * 1e9))
 	return some(int64(now.Real) - half), some(int64(now.Real) + half), est.Mode.String()
+}
+
+// writeMetrics adds what is no part of Status to /metrics.
+func (u *Unit) writeMetrics(w io.Writer) {
+	if late, ok := u.board.(interface{ Dropped() uint64 }); ok {
+		fmt.Fprintf(w, "# TYPE timeball_events_dropped_total counter\ntimeball_events_dropped_total %d\n", late.Dropped())
+	}
 }

@@ -9,11 +9,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"timeball/board"
 	"timeball/board/sim"
 	"timeball/board/store"
 	"timeball/cmd/internal/appliance"
@@ -50,10 +54,11 @@ type options struct {
 	given           map[string]bool
 }
 
-func parse(args []string, stderr io.Writer) (options, error) {
+// parse reads the flags.
+func parse(args []string, stdout io.Writer) (options, error) {
 	var o options
 	f := flag.NewFlagSet("timeballd", flag.ContinueOnError)
-	f.SetOutput(stderr)
+	f.SetOutput(io.Discard) // what is wrong is in the error
 	f.StringVar(&o.board, "board", "auto", "auto: this machine's hardware; sim: a simulated board")
 	f.StringVar(&o.config, "config", "", "configuration `file`, TOML")
 	f.StringVar(&o.ntp, "ntp", "", "UDP `addresses` to serve NTP on, separated by commas (sim: 127.0.0.1:11123,[::1]:11123; auto: :123)")
@@ -66,78 +71,140 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.receiver, "receiver", "", "sim: `file` of raw bytes that a real receiver sent, to be its receiver")
 	f.Uint64Var(&o.seed, "seed", 1, "sim: of all that is random")
 	f.Int64Var(&o.pace, "pace", 1, "sim: seconds of the simulated world per second; any but 1 serves no NTP")
-	if err := f.Parse(args); err != nil {
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(stdout, "timeballd disciplines a clock from a GNSS receiver and serves it. Flags override the configuration file.")
+		f.SetOutput(stdout)
+		f.PrintDefaults()
 		return o, err
+	} else if err != nil {
+		return o, fmt.Errorf("%w (-h lists the flags)", err)
 	}
 	o.given = map[string]bool{}
 	f.Visit(func(f *flag.Flag) { o.given[f.Name] = true })
-	switch {
-	case f.NArg() > 0:
-		return o, fmt.Errorf("%q: flags only are taken", f.Arg(0))
-	case o.board != "auto" && o.board != "sim":
-		return o, fmt.Errorf("-board %q: auto or sim", o.board)
-	case o.pace < 1 || o.pace > 1000:
-		return o, fmt.Errorf("-pace %d: 1 to 1000", o.pace)
-	}
-	return o, nil
+	return o, o.check(f.Args())
 }
 
-// override lets the flags that were given win over the file.
-func (o options) override(c *config.Config) {
-	simulated := o.board == "sim"
-	set := func(name string, to *string, value, forSim string) {
-		switch {
-		case o.given[name]:
-			*to = value
-		case simulated && o.config == "":
-			*to = forSim
+// check returns what is wrong with the flags that have no place in the file. rest is what followed them.
+func (o options) check(rest []string) error {
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("%q: flags only are taken", rest[0])
+	case o.board != "auto" && o.board != "sim":
+		return fmt.Errorf("-board %q: auto or sim", o.board)
+	case o.pace < 1 || o.pace > 1000:
+		return fmt.Errorf("-pace %d: 1 to 1000", o.pace)
+	}
+	return nil
+}
+
+// configuration reads the file and lets the flags that were given win over it.
+func (o *options) configuration() (config.Config, error) {
+	c := config.Default()
+	if o.config != "" {
+		var err error
+		if c, err = config.Load(o.config); err != nil {
+			return c, err
+		}
+		if !o.given["board"] {
+			o.board = c.Board.Kind
 		}
 	}
-	ntp := strings.Join(c.Server.Listen, ",")
-	set("ntp", &ntp, o.ntp, "127.0.0.1:11123,[::1]:11123")
-	c.Server.Listen = strings.Split(ntp, ",")
-	set("http", &c.Web.HTTP, o.http, "127.0.0.1:8080")
-	set("log-level", &c.Log.Level, o.level, "info")
-	set("state", &c.Board.State, o.state, c.Board.State)
-	if o.given["board"] || c.Board.Kind == "" {
-		c.Board.Kind = o.board
+	c.Board.Kind = o.board
+	if o.board == "sim" {
+		simulated(&c)
+	} else if err := o.needsSim(); err != nil {
+		return c, err
 	}
-	c.Clock.Monitor = c.Clock.Monitor || o.monitor
+	if err := o.override(&c); err != nil {
+		return c, err
+	}
+	return c, c.Validate()
 }
 
-// Run is timeballd.
+// needsSim returns an error when a flag was given that means nothing on hardware.
+func (o options) needsSim() error {
+	for _, name := range []string{"model", "seed", "pace", "receiver"} {
+		if o.given[name] {
+			return fmt.Errorf("-%s: only with -board sim", name)
+		}
+	}
+	return nil
+}
+
+// simulated gives c the addresses a simulated unit has where nothing was configured: any user may open them and only this
+// machine reaches them.
+func simulated(c *config.Config) {
+	d := config.Default()
+	if slices.Equal(c.Server.Listen, d.Server.Listen) {
+		c.Server.Listen = []string{"127.0.0.1:11123", "[::1]:11123"}
+	}
+	if c.Web.HTTP == d.Web.HTTP {
+		c.Web.HTTP = "127.0.0.1:8080"
+	}
+}
+
+// override puts the flags that were given into c.
+func (o options) override(c *config.Config) error {
+	if o.given["ntp"] {
+		c.Server.Listen = strings.Split(o.ntp, ",")
+		for i, address := range c.Server.Listen {
+			c.Server.Listen[i] = resolved(address)
+		}
+	}
+	if o.given["http"] {
+		c.Web.HTTP = resolved(o.http)
+	}
+	if o.given["log-level"] {
+		c.Log.Level = o.level
+	}
+	if o.given["monitor"] {
+		c.Clock.Monitor = o.monitor
+	}
+	if o.given["state"] {
+		var err error
+		if c.Board.State, err = filepath.Abs(o.state); err != nil {
+			return fmt.Errorf("-state: %w", err)
+		}
+	}
+	return nil
+}
+
+// resolved replaces the one name that is the same everywhere by the address it has everywhere.
+func resolved(address string) string {
+	if port, ok := strings.CutPrefix(address, "localhost:"); ok {
+		return "127.0.0.1:" + port
+	}
+	return address
+}
+
+// program is one run of timeballd.
+type program struct {
+	build          Build
+	stdout, stderr io.Writer
+	host           func() board.Info // finds out what this machine is
+}
+
+// Run is timeballd. It returns nil when ctx is done.
 func Run(ctx context.Context, args []string, build Build, stdout, stderr io.Writer) error {
-	o, err := parse(args, stderr)
+	p := program{build, stdout, stderr, board.Host}
+	return p.run(ctx, args)
+}
+
+func (p program) run(ctx context.Context, args []string) error {
+	o, err := parse(args, p.stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	cfg := config.Default()
-	if o.config != "" {
-		if cfg, err = config.Load(o.config); err != nil {
-			return err
-		}
-	}
-	if !o.given["board"] && o.config != "" {
-		o.board = cfg.Board.Kind
-	}
-	o.override(&cfg)
-	if err := cfg.Validate(); err != nil {
+	cfg, err := o.configuration()
+	if err != nil {
 		return err
 	}
-	return serve(ctx, o, cfg, build, stdout, stderr)
-}
-
-// serve makes the unit and runs it.
-func serve(ctx context.Context, o options, cfg config.Config, build Build, stdout, stderr io.Writer) error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.Log.Level)); err != nil {
-		return err
-	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	u, err := unitConfig(o, cfg, build, log)
+	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: cfg.Log.Slog()}))
+	u := unitConfig(o, cfg, p.build, log)
+	board, err := p.newBoard(o, cfg, &u)
 	if err != nil {
 		return err
 	}
@@ -149,98 +216,93 @@ func serve(ctx context.Context, o options, cfg config.Config, build Build, stdou
 		defer f.Close()
 		u.Record = f
 	}
-	board, err := newBoard(o, cfg, &u, log)
-	if err != nil {
-		return err
-	}
 	unit, err := appliance.New(u, board)
 	if err != nil {
 		return err
 	}
-	announced := make(chan struct{})
+	return p.serve(ctx, unit)
+}
+
+// serve runs the unit, and says in plain lines where it is, when it has locked and that it has ended.
+func (p program) serve(ctx context.Context, unit *appliance.Unit) error {
+	began := time.Now()
+	fmt.Fprintf(p.stdout, "Timeball has started. NTP: %s. Page: %s\n", list(unit.NTP()), unit.Page())
 	ctx, cancel := context.WithCancel(ctx)
-	defer func() { cancel(); <-announced }()
+	told := make(chan struct{})
 	go func() {
-		defer close(announced)
-		announce(ctx, stdout, unit, cfg)
+		defer close(told)
+		select {
+		case <-ctx.Done():
+		case <-unit.Locked():
+			bound := unit.Snapshot().Estimate.Bound.Total()
+			fmt.Fprintf(p.stdout, "Locked after %.0f s: error at most %.1f µs.\n", time.Since(began).Seconds(), float64(bound)*1e6)
+		}
 	}()
-	return unit.Run(ctx)
+	err := unit.Run(ctx)
+	cancel()
+	<-told
+	if err == nil {
+		fmt.Fprintln(p.stdout, "Stopped.")
+	}
+	return err
+}
+
+// list writes addresses for people.
+func list(addrs []netip.AddrPort) string {
+	if len(addrs) == 0 {
+		return "not served"
+	}
+	var texts []string
+	for _, a := range addrs {
+		texts = append(texts, a.String())
+	}
+	return strings.Join(texts, ", ")
 }
 
 // unitConfig turns the file's sections into what the packages take.
-func unitConfig(o options, cfg config.Config, build Build, log *slog.Logger) (appliance.Config, error) {
+func unitConfig(o options, cfg config.Config, build Build, log *slog.Logger) appliance.Config {
 	u := appliance.Config{
 		Engine: timing.Default(), Publish: cfg.Server.Claims, Server: cfg.Server.Listening,
-		NTP: o.board != "sim" || o.pace == 1, HTTP: true, Version: build.Version, Log: log,
+		NTP: o.pace == 1, HTTP: true, Version: build.Version, Log: log,
 	}
 	u.Engine.Loop.Limit = clock.Seconds(cfg.Server.Limit.Seconds())
 	u.Engine.Floor = build.date()
-	if o.board == "auto" || o.given["state"] {
+	if o.board != "sim" || o.given["state"] || cfg.Board.State != config.Default().Board.State {
 		u.State = store.Dir(cfg.Board.State)
 		u.Engine.Floor = appliance.Floor(u.State, u.Engine.Floor, log)
+		if err := writable(cfg.Board.State); err != nil {
+			log.Warn("nothing is kept over a restart", "error", err)
+		}
 	}
 	host, err := os.Hostname()
 	if err != nil {
 		log.Warn("host name unknown", "error", err)
 	}
 	u.Web = web.Config{Address: cfg.Web.HTTP, Name: host, Names: cfg.Web.Hosts, Log: log}
-	return u, nil
+	return u
+}
+
+// writable makes dir and tries to write into it, so that a state that can't be kept is known at the start and not after
+// the power cut.
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".try-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // newBoard opens or simulates the board and tells the Engine about its capture.
-func newBoard(o options, cfg config.Config, u *appliance.Config, log *slog.Logger) (appliance.Board, error) {
-	if o.board == "auto" {
-		return newHardware(cfg, u, log)
+func (p program) newBoard(o options, cfg config.Config, u *appliance.Config) (appliance.Board, error) {
+	if o.board == "sim" {
+		return newSimulation(o, cfg, u)
 	}
-	model, err := sim.ModelNamed(o.model)
-	if err != nil {
-		return nil, fmt.Errorf("-model: %w", err)
+	info := p.host()
+	if !info.Attachable() {
+		return nil, errNothing
 	}
-	world := sim.Config{
-		Model: model, Seed: o.seed, Sensors: true, RTC: true, FixAfter: 2 * time.Second,
-		E0: -3500 * time.Millisecond, Y0: 1e-5, // a board that has booted without a network
-		Receiver: sim.NewTalker(o.seed, 38400, 120*time.Millisecond),
-	}
-	if model.Name == "perfect" {
-		world.E0, world.Y0 = 0, 0
-	}
-	if o.receiver != "" {
-		data, err := os.ReadFile(o.receiver)
-		if err != nil {
-			return nil, fmt.Errorf("-receiver: %w", err)
-		}
-		recording, err := sim.NewRecording(data, 9600, 150*time.Millisecond)
-		if err != nil {
-			return nil, fmt.Errorf("-receiver %s: %w", o.receiver, err)
-		}
-		world.Receiver, world.Start = recording, recording.First()
-		u.Engine.Floor = timing.FirstDate
-	}
-	u.Engine.Loop.Bias = (model.Latency[0] + model.Latency[1]) / 2
-	u.Engine.Loop.BiasRange = (model.Latency[1] - model.Latency[0]) / 2
-	return appliance.NewSimBoard(world, o.pace), nil
-}
-
-// announce says in plain lines where the unit is and when it has locked.
-func announce(ctx context.Context, w io.Writer, unit *appliance.Unit, cfg config.Config) {
-	began := time.Now()
-	var where []string
-	if s := unit.Server(); s != nil {
-		for _, a := range s.Addrs() {
-			where = append(where, a.String())
-		}
-	}
-	if len(where) == 0 {
-		where = append(where, "not served")
-	}
-	fmt.Fprintf(w, "Timeball has started. NTP: %s. Page: http://%s/\n", strings.Join(where, ", "), cfg.Web.HTTP)
-	select {
-	case <-ctx.Done():
-		return
-	case <-unit.Locked():
-	}
-	est := unit.Snapshot().Estimate
-	fmt.Fprintf(w, "Locked after %.0f s: error at most %.1f µs.\n", time.Since(began).Seconds(), float64(est.Bound.Total())*1e6)
-	<-ctx.Done()
-	fmt.Fprintln(w, "Stopped.")
+	return newHardware(info, cfg, u), nil
 }

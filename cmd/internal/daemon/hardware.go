@@ -10,6 +10,7 @@ import (
 	"timeball/cmd/internal/config"
 	"timeball/gnss/port"
 	"timeball/pps/clock"
+	"timeball/pps/discipline"
 	"timeball/pps/gpiopps"
 	"timeball/pps/sysclock"
 )
@@ -17,36 +18,42 @@ import (
 var errNothing = errors.New("-board auto: no GPIO chip, no /dev/pps* and no serial device on this machine: " +
 	"nothing to take time from (-board sim simulates a receiver)")
 
-// newHardware is -board auto: this machine.
-func newHardware(cfg config.Config, u *appliance.Config, log *slog.Logger) (appliance.Board, error) {
-	info := board.Host()
-	if !info.Attachable() {
-		return nil, errNothing
-	}
+// newHardware is -board auto: this machine, of which info is known.
+func newHardware(info board.Info, cfg config.Config, u *appliance.Config) *appliance.Hardware {
 	latency := cfg.PPS.Latency(info.Latency)
 	u.Engine.Loop.Bias, u.Engine.Loop.BiasRange = clock.Seconds(latency.Bias), clock.Seconds(latency.HalfRange)
 	h := &appliance.Hardware{
 		BoardName: info.Model,
-		Baud:      cfg.GNSS.Baud,
 		OpenPort:  func() (appliance.Port, error) { return port.Open(cfg.GNSS.Device, cfg.GNSS.Baud) },
 		OpenEdges: func() (appliance.EdgeSource, error) { return gpiopps.Open(cfg.PPS.Config) },
+		Steered:   steered(cfg.Clock.Monitor),
 		Reader:    sysclock.NewMonitor().Read,
 	}
 	if h.BoardName == "" {
 		h.BoardName = "unknown board"
 	}
-	if cfg.Clock.Monitor {
-		h.Steered = sysclock.NewMonitor()
-	} else {
-		h.Steered = sysclock.New()
+	addSensors(h, u.Log)
+	u.Log.Info("board found", "model", h.BoardName, "latency", latency.Bias, "latency_range", latency.HalfRange, "device", cfg.GNSS.Device)
+	return h
+}
+
+// steered returns this machine's clock, to be looked at only if monitor.
+func steered(monitor bool) discipline.Clock {
+	if monitor {
+		return sysclock.NewMonitor()
 	}
+	return sysclock.New()
+}
+
+// addSensors gives h what this machine has of them.
+func addSensors(h *appliance.Hardware, log *slog.Logger) {
 	root := os.DirFS("/")
-	if zones, err := board.Thermometers(root); err != nil {
+	zones, err := board.Thermometers(root)
+	switch {
+	case err != nil:
 		log.Warn("no temperature", "error", err)
-	} else {
+	case len(zones) > 0:
 		h.Thermometer = zones[0]
 	}
 	h.Utilisation = board.NewUtilisation(root).Read
-	log.Info("board found", "model", h.BoardName, "latency", latency.Bias, "latency_range", latency.HalfRange, "device", cfg.GNSS.Device)
-	return h, nil
 }

@@ -1,0 +1,56 @@
+package daemon
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"timeball/board/sim"
+	"timeball/cmd/internal/appliance"
+	"timeball/cmd/internal/config"
+	"timeball/pps/timing"
+)
+
+// newSimulation is -board sim: a board that has booted without a network, 3.5 s behind and 10 ppm fast, whose receiver
+// finds its satellites after 2 s.
+func newSimulation(o options, cfg config.Config, u *appliance.Config) (appliance.Board, error) {
+	model, err := sim.ModelNamed(o.model)
+	if err != nil {
+		return nil, fmt.Errorf("-model: %w", err)
+	}
+	world := sim.Config{
+		Model: model, Seed: o.seed, Sensors: true, RTC: true, FixAfter: 2 * time.Second,
+		E0: -3500 * time.Millisecond, Y0: 1e-5,
+		Receiver: sim.NewTalker(o.seed, 38400, 120*time.Millisecond),
+	}
+	if model.Name == "perfect" {
+		world.E0, world.Y0 = 0, 0
+	}
+	if o.receiver != "" {
+		recording, err := recorded(o.receiver)
+		if err != nil {
+			return nil, fmt.Errorf("-receiver: %w", err)
+		}
+		world.Receiver, world.Start = recording, recording.First()
+		u.Engine.Floor = timing.FirstDate // recordings may be of any year
+	}
+	u.Engine.Loop.Bias = (model.Latency[0] + model.Latency[1]) / 2
+	u.Engine.Loop.BiasRange = (model.Latency[1] - model.Latency[0]) / 2
+	board := appliance.NewSimBoard(world, o.pace)
+	board.Monitor = cfg.Clock.Monitor
+	return board, nil
+}
+
+// recorded returns a receiver that says again what is in a file. Recordings have no times: the rate and the delay are
+// those of most receivers as delivered.
+func recorded(file string) (*sim.Recording, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	r, err := sim.NewRecording(data, 9600, 150*time.Millisecond)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return r, nil
+}
