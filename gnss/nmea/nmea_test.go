@@ -191,7 +191,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"GGA of hour 25", strings.Replace(goodGGA, "150112", "250112", 1), ReasonTime},
 		{"GNS of minute 61", "GNGNS,156102.00,5327.03976,N,00214.41006,W,AANN,04,4.39,23.0,48.5,,,V", ReasonTime},
 		{"GGA of second 61", strings.Replace(goodGGA, "150112", "150161", 1), ReasonTime},
-		{"a letter in the time", in("150112", "15011x"), ReasonTime},
+		{"a slash in the time", in("150112", "15011/"), ReasonTime},
 		{"GSV without numbers", "GPGSV,3,1", ReasonFields},
 		{"GSV 4 of 3", "GPGSV,3,4,12,01,02,003,40", ReasonFields},
 		{"TXT, shortest", "GNTXT", ReasonFields},

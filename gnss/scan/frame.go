@@ -279,11 +279,5 @@ func (d *doubt) judge(proto Protocol, b []byte) (verdict, int) {
 	if total > patience {
 		return nothing, 0
 	}
-	if len(b) < total {
-		return wait, 0
-	}
-	if !checksum(proto, b[:total]) {
-		return bad, 0
-	}
-	return good, total
+	return whole(proto, b, total)
 }

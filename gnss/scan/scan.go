@@ -68,6 +68,7 @@ type Scanner struct {
 	offset  int64 // stream position of buf[0]
 	line    sentence
 	doubt   doubt
+	debt    int // bytes of long frames that turned out to be none, less what was paid
 	arrived arrivals
 	counts  Counts
 }
@@ -141,8 +142,11 @@ func (s *Scanner) scan(final bool, emit func(Packet)) {
 			continue
 		}
 		v, n := s.judge(proto, b)
-		if v == wait && !final {
-			return
+		if v == wait {
+			if !final {
+				return
+			}
+			s.debt += len(b)
 		}
 		if v == good {
 			s.emit(proto, n, emit)
@@ -166,9 +170,30 @@ func (s *Scanner) judge(proto Protocol, b []byte) (verdict, int) {
 	if v != good {
 		return v, 0
 	}
-	if total > patience && s.doubt.look(b[:min(total, len(b))]) {
-		return inside, 0
+	if total > patience {
+		return s.long(proto, b, total)
 	}
+	return whole(proto, b, total)
+}
+
+// long judges a frame that claims to be long. It costs its length to find that it is none: where such claims follow one
+// another, as a hostile receiver could send them, they are not looked into until enough bytes have paid for them.
+func (s *Scanner) long(proto Protocol, b []byte, total int) (v verdict, n int) {
+	if s.debt > maxDebt {
+		return nothing, 0
+	}
+	v = inside
+	if !s.doubt.look(b[:min(total, len(b))]) {
+		v, n = whole(proto, b, total)
+	}
+	if v == inside || v == bad {
+		s.debt += total
+	}
+	return v, n
+}
+
+// whole judges a frame of a known length.
+func whole(proto Protocol, b []byte, total int) (verdict, int) {
 	if len(b) < total {
 		return wait, 0
 	}
@@ -177,6 +202,12 @@ func (s *Scanner) judge(proto Protocol, b []byte) (verdict, int) {
 	}
 	return good, total
 }
+
+// A byte pays for the search of payment bytes; 64 frames of the greatest length may be searched in advance.
+const (
+	payment = 64
+	maxDebt = 64 * maxFrame
+)
 
 func (s *Scanner) count(v verdict, proto Protocol) {
 	switch v {
@@ -215,6 +246,7 @@ func (s *Scanner) emit(proto Protocol, n int, emit func(Packet)) {
 
 func (s *Scanner) advance(n int) {
 	s.r += n
+	s.debt = max(s.debt-n*payment, 0)
 	s.line = sentence{}
 	s.doubt = doubt{}
 }

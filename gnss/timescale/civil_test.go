@@ -21,6 +21,7 @@ func TestCivilIsTheInstantItNames(t *testing.T) {
 		{"the leap second of 2016", Civil{2016, 12, 31, 23, 59, 60, 0}, 1483228800 * Second, nil},
 		{"the middle of the leap second", Civil{2016, 12, 31, 23, 59, 60, 5e8}, 1483228800*Second + 5e8, nil},
 		{"29 February 2000", Civil{Year: 2000, Month: 2, Day: 29}, 951782400 * Second, nil},
+		{"29 February 2024", Civil{Year: 2024, Month: 2, Day: 29}, 1709164800 * Second, nil},
 		{"29 February 2100", Civil{Year: 2100, Month: 2, Day: 29}, 0, ErrDate},
 		{"31 February", Civil{Year: 2026, Month: 2, Day: 31}, 0, ErrDate},
 		{"month 0", Civil{Year: 2026, Day: 1}, 0, ErrDate},

@@ -1,8 +1,11 @@
 package timescale
 
 import (
+	"crypto/sha1"
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -197,6 +200,22 @@ const published = `# a comment
 
 const publishedHash = "2ed800e4 df31fb36 29166f53 47a2c59 b6849f65"
 
+// hash returns the words that a list should have behind "#h".
+func hash(list string) string {
+	var numbers string
+	for line := range strings.Lines(list) {
+		line = strings.TrimPrefix(strings.TrimPrefix(line, "#$"), "#@")
+		line, _, _ = strings.Cut(line, "#")
+		numbers += strings.Join(strings.Fields(line), "")
+	}
+	sum := sha1.Sum([]byte(numbers))
+	var words []string
+	for w := range slices.Chunk(sum[:], 4) {
+		words = append(words, strings.TrimLeft(fmt.Sprintf("%x", w), "0"))
+	}
+	return strings.Join(words, " ")
+}
+
 func TestParseTable(t *testing.T) {
 	good := strings.Replace(published, "HASH", publishedHash, 1)
 	table, err := ParseTable([]byte(good))
@@ -209,28 +228,38 @@ func TestParseTable(t *testing.T) {
 	if table.Expires() != at(2026, 6, 28, 0, 0, 0) || table.Updated() != at(2025, 7, 7, 0, 0, 0) {
 		t.Errorf("expires %v, updated %v", table.Expires(), table.Updated())
 	}
-	for _, tt := range []struct{ name, from, to string }{
-		{"a changed offset", "10  ", "11  "},
-		{"a changed expiry", "3991593600", "3991593601"},
-		{"a changed update", "3960835200", "3960835201"},
-		{"a changed hash", publishedHash[:4], "0000"},
-		{"no hash", "#h", "# "},
-		{"no expiry", "#@", "# "},
-		{"no update", "#$", "# "},
-		{"a list that goes back", "2287785600", "2240524800"},
-		{"a step of two", "2287785600	11", "2287785600	12"},
-		{"a leap second within a month", "2287785600", "2287872000"},
-		{"a leap second in a day", "2287785600", "2287785601"},
-		{"a line that is no entry", "2287785600	11", "2287785600"},
-		{"a third number", "2287785600	11", "2287785600	11 12"},
-		{"words", "2287785600", "twelve"},
-		{"an expiry before the last entry", "3991593600", "3692217600"},
+	for _, tt := range []struct {
+		name, from, to string
+		hashed         bool // the hash is right for what was changed
+	}{
+		{"a changed offset", "10  ", "11  ", false},
+		{"a changed expiry", "3991593600", "3991593601", false},
+		{"a changed update", "3960835200", "3960835201", false},
+		{"a changed hash", publishedHash[:4], "0000", false},
+		{"no hash", "#h", "# ", false},
+		{"no expiry", "#@\t3991593600", "#", true},
+		{"no update", "#$\t3960835200", "#", true},
+		{"a list that goes back", "2287785600", "2240524800", true},
+		{"a step of two", "2287785600	11", "2287785600	12", true},
+		{"a leap second within a month", "2287785600", "2287872000", true},
+		{"a leap second in a day", "2287785600", "2287785601", true},
+		{"a line that is no entry", "2287785600	11", "2287785600", true},
+		{"a third number", "2287785600	11", "2287785600	11 12", true},
+		{"words", "2287785600", "twelve", true},
+		{"an expiry before the last entry", "3991593600", "3692217600", true},
 	} {
-		if _, err := ParseTable([]byte(strings.Replace(good, tt.from, tt.to, 1))); !errors.Is(err, ErrList) {
+		changed := strings.Replace(good, tt.from, tt.to, 1)
+		if tt.hashed {
+			changed = strings.Replace(changed, publishedHash, hash(changed), 1)
+		}
+		if _, err := ParseTable([]byte(changed)); changed == good || !errors.Is(err, ErrList) {
 			t.Errorf("%s: %v, want ErrList", tt.name, err)
 		}
 	}
-	for _, s := range []string{"", "#h", strings.Repeat("#\n", maxList), strings.Repeat("x", 1<<17)} {
+	if hash(good) != publishedHash {
+		t.Errorf("hash = %s, want %s", hash(good), publishedHash)
+	}
+	for _, s := range []string{"", "#h", strings.Replace(good, "#\n", strings.Repeat("#\n", maxList), 1), strings.Repeat("x", 1<<17)} {
 		if _, err := ParseTable([]byte(s)); !errors.Is(err, ErrList) {
 			t.Errorf("ParseTable of %d bytes: %v, want ErrList", len(s), err)
 		}

@@ -44,6 +44,8 @@ const stream = "# a note\r\n# $GNTXT,01,01,02,in a note*7E\n" +
 func sentences() string {
 	b := nmea.AppendSentence([]byte(stream), "GNRMC,150113.000,A,1343.91325,N,10038.68322,E,0.00,241.11,120615,,,A,V")
 	b = nmea.AppendSentence(b, "GNRMC,990113.000,A,1343.91325,N,10038.68322,E,0.00,241.11,120615,,,A,V")
+	b = nmea.AppendSentence(b, "GNGGA,150112.000,,,,,0,00,99.9,,M,,M,,")
+	b = append(b, "\xB5\x62\x01\x07\x00\x01"...) // a cut frame that claims to reach beyond the end
 	return string(nmea.AppendSentence(b, "GNGGA,150113.000,1343.91325,N,10038.68322,E,1,28,0.6,2.9,M,-31.1,M,,"))
 }
 
@@ -56,7 +58,7 @@ func TestBytesWritesTheSummaryOfTheContract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"packets":{"nmea":{"GNGGA":1,"GNRMC":2,"GNZDA":1,"GPTXT":1},"ubx":{"NAV-PVT":1},"casic":{"ACK-NAK":1},"rtcm3":0},` +
+	const want = `{"packets":{"nmea":{"GNGGA":2,"GNRMC":2,"GNZDA":1,"GPTXT":1},"ubx":{"NAV-PVT":1},"casic":{"ACK-NAK":1},"rtcm3":0},` +
 		`"bad_checksums":{"nmea":1,"ubx":1,"casic":0},"refused":{"no-checksum":1,"time":1},` +
 		`"first_utc_raw":"2026-06-12T15:01:12.000Z","last_utc_raw":"2015-06-12T15:01:13.000Z",` +
 		`"first_utc":"2046-01-26T15:01:12.000Z","last_utc":"2035-01-26T15:01:13.000Z",` +
@@ -133,7 +135,7 @@ last UTC         2035-01-26T15:01:13.000Z, sent as 2015-06-12T15:01:13.000Z
 time marks       2
 fixes            2, satellites used at most: 28
 leap second      not said
-NMEA             GNGGA 1, GNRMC 2, GNZDA 1, GPTXT 1
+NMEA             GNGGA 2, GNRMC 2, GNZDA 1, GPTXT 1
 UBX              NAV-PVT 1
 CASIC            ACK-NAK 1
 RTCM3            0
