@@ -153,7 +153,8 @@ func TestScanFinds(t *testing.T) {
 			[]string{
 				"ubx " + hex.EncodeToString(ubx(4, 4, []byte(rmc+strings.Repeat(" ", 300)))),
 				"ubx " + hex.EncodeToString(ubx(4, 4, []byte(strings.Repeat(" ", 400)+rmc))),
-			}, Counts{},
+			},
+			Counts{},
 		},
 		{"no RTCM3 with a reserved bit", string(rtcm(make([]byte, 1024))), nil, Counts{}},
 		{"no sentence without address", "$*00\r\n", nil, Counts{}},
