@@ -25,6 +25,8 @@ type Config struct {
 	Seconds int
 	// Clock wraps the simulated clock on its way to the Engine, to record it; nil: not.
 	Clock func(discipline.Clock) discipline.Clock
+	// Begin sees the clock's true error as each second begins, before its pulse is handled; nil: nobody does.
+	Begin func(second int, error clock.Seconds, s *timing.Snapshot)
 	// Take gives the Engine an event; nil: that is all that happens with it.
 	Take func(*timing.Engine, timing.Event)
 }
@@ -68,6 +70,12 @@ func Run(cfg Config, visit func(Sample) bool) error {
 	phases := rand.New(rand.NewPCG(cfg.World.Seed, samplePhase))
 	for k := range cfg.Seconds {
 		begin := cfg.World.Start + timescale.UTC(k)*second
+		if cfg.Begin != nil {
+			if !world.Run(begin, r.take) {
+				return nil
+			}
+			cfg.Begin(k, world.Clock().Error(), engine.Snapshot())
+		}
 		phase := timescale.UTC(phases.Int64N(int64(second)-1) + 1)
 		for _, at := range []timescale.UTC{begin + min(phase, afterPulse), begin + max(phase, afterPulse)} {
 			if !world.Run(at, r.take) {
