@@ -1,9 +1,12 @@
 // Package pairing decides which second an edge marks.
 //
 // A receiver's message names the pulse before its first byte; the time between the two is the message's delay. Three
-// messages of one type that agree fix the label of one edge; from then on edges are counted, on a clock that can be off
-// by no more than the caller says, and messages only check the count. So a lost, late or lying message never moves a
-// label, and the seconds go on when the messages stop.
+// messages of one type that agree, behind three edges that are whole seconds apart, fix the label of one edge; from then
+// on edges are counted, on a clock that can be off by no more than the caller says, and messages only check the count. So
+// a lost, late or lying message never moves a label, and the seconds go on when the messages stop.
+//
+// What comes later in a second's burst can come after the next pulse. So the message that names a second first tells
+// which one it is, and a type whose delay was seen to cross a pulse tells nothing until the delay has stood still.
 //
 // Times are CLOCK_MONOTONIC; delays are seconds. An edge that cannot be labelled without doubt is refused with a reason.
 // Constant delays above one second cannot be told from a shorter one without a witness.
@@ -33,22 +36,32 @@ const (
 	Moved        Reason = "delay has moved"
 	LongBurst    Reason = "messages take too long at this baud rate"
 	Disagrees    Reason = "message disagrees with the count"
+	Contradicted Reason = "messages name different seconds"
 	NotWitnessed Reason = "witness disagrees with the message"
+	TooMany      Reason = "too many kinds of messages"
 )
 
 const (
 	second   = 1_000_000_000 // ns
 	maxDelay = 0.9           // s; longer, and the message may speak of the pulse to come
+	maxAge   = 1.1           // s from the last edge to a message; longer, and its edge was lost
 	nearEdge = 0.1           // s; a delay this close to a pulse needs a witness
 	maxMove  = 0.2           // s; so does one that has moved this far
 	maxBurst = 0.8           // s of a second's messages on the line; longer, and their beginning is in doubt
 	maxDrift = 0.25          // s; a count that may be this wrong does not tell one second from the next
-	maxPhase = 0.01          // s; an edge this far from the count's grid, beyond the drift, marks no second
+	maxPhase = 0.01          // s; an edge this far from the count's grid marks no second, or needs another one to say so
 
 	agreeing = 3   // marks of one type fix a label
 	doubting = 10  // marks in a row put a label, or a witness, in doubt; as many take the doubt away
 	maxTypes = 16  // message types whose delay is kept
 	learning = 0.1 // weight of a new delay
+
+	memory   = 60 * second  // in which messages of one or two types are held against one another
+	standing = 600 * second // for which a delay that has crossed a pulse must stand still
+	// A receiver without the almanac, which takes 12.5 min to receive, is off by the leap seconds since 1980 at most, or
+	// by those since its flash was written: a witness that says so is believed for longer.
+	leapSeconds = 30 * second
+	almanac     = 900 * second
 )
 
 // anchor is an edge whose second is known.
@@ -57,11 +70,30 @@ type anchor struct {
 	utc timescale.UTC
 }
 
+// ahead returns by how many whole seconds the labels that a gives are ahead of b's, and how far the two edges are from
+// being whole seconds apart.
+func (a anchor) ahead(b anchor) (seconds int64, phase clock.Seconds) {
+	n, phase := wholeSeconds(a.at - b.at)
+	return int64(a.utc-b.utc)/second - n, phase
+}
+
+// wholeSeconds rounds d to seconds and returns the rest.
+func wholeSeconds(d clock.Mono) (n int64, rest clock.Seconds) {
+	n = int64(math.Round(float64(d) / second))
+	return n, clock.Seconds(int64(d)-n*second) * 1e-9
+}
+
 // history is what one message type has said.
 type history struct {
-	delay  clock.Seconds // smoothed
-	agreed int           // marks in a row that name the same anchor
-	anchor anchor        // that they would set
+	delay   clock.Seconds // smoothed
+	counted bool          // delay was learned from the count, which is as good as a witness
+	heard   clock.Mono    // arrival of the last mark
+	agreed  int           // marks in a row that name the same anchor
+	first   clock.Seconds // delay of the first of them
+	anchor  anchor        // that they would set
+	last    clock.Seconds // delay of the last of them
+	crossed bool          // the delay has crossed a pulse
+	steady  clock.Mono    // and has not moved since
 }
 
 // Witness is another clock that can tell seconds apart: an RTC, a server.
@@ -76,12 +108,14 @@ type Witness struct {
 type Pairing struct {
 	anchor    anchor
 	anchored  bool
-	last      clock.Mono // last edge, labelled or not
-	hasEdge   bool
+	edges     [4]clock.Mono // the last ones, labelled or not, newest first
+	hasEdges  int
+	clean     int // edges in a row that were whole seconds apart
 	types     map[string]*history
 	witness   Witness
 	hasWit    bool
-	contrary  int // marks in a row that the witness contradicts
+	contrary  int        // marks in a row that the witness contradicts
+	since     clock.Mono // when that began
 	witnessed bool
 	burst     clock.Seconds
 	disagreed int // valid marks in a row against the count
@@ -100,50 +134,76 @@ func (p *Pairing) Witnessed() bool { return p.anchored && p.witnessed }
 func (p *Pairing) Doubt() bool { return p.doubt }
 
 // Witness gives the pairing another clock to ask.
-func (p *Pairing) Witness(w Witness) { p.witness, p.hasWit = w, w.Uncertainty < 0.5 }
+func (p *Pairing) Witness(w Witness) {
+	p.witness, p.hasWit = w, w.Uncertainty >= 0 && w.Uncertainty < 0.5
+}
 
 // Burst tells how long the line was busy during the last second.
 func (p *Pairing) Burst(s clock.Seconds) { p.burst = s }
 
-// Forget drops the count, as after a doubt about the clock it was counted on.
+// Forget drops the count and the delays, as after a doubt about what they were learned from.
 func (p *Pairing) Forget() {
-	*p = Pairing{last: p.last, hasEdge: p.hasEdge, witness: p.witness, hasWit: p.hasWit, burst: p.burst}
+	*p = Pairing{
+		edges: p.edges, hasEdges: p.hasEdges, clean: p.clean,
+		witness: p.witness, hasWit: p.hasWit, contrary: p.contrary, since: p.since, burst: p.burst,
+	}
+}
+
+// expire drops a count that is too old. Nothing is wrong with the delays that it taught.
+func (p *Pairing) expire() {
+	types := p.types
+	p.Forget()
+	p.types = types
+	for name, h := range types {
+		if h.counted {
+			*h = history{delay: h.delay, counted: true, heard: h.heard}
+		} else {
+			delete(types, name)
+		}
+	}
 }
 
 // Delay returns the learned delay of a message type.
 func (p *Pairing) Delay(message string) (clock.Seconds, bool) {
 	h := p.types[message]
-	if h == nil {
+	if h == nil || h.agreed == 0 && !h.counted {
 		return 0, false
 	}
 	return h.delay, true
 }
 
+// OffGrid returns how many edges in a row came between two seconds.
+func (p *Pairing) OffGrid() int { return p.offGrid }
+
 // count returns the second that begins nearest to at and how far at is from it. drift is how fast the clock of the count
 // may be off; ok is false when it may have drifted too far to tell.
 func (p *Pairing) count(at clock.Mono, drift clock.Ratio) (utc timescale.UTC, phase clock.Seconds, ok bool) {
-	since := int64(at - p.anchor.at)
-	if !p.anchored || math.Abs(float64(since))*1e-9*float64(drift) > maxDrift {
-		return 0, 0, false
-	}
-	n := int64(math.Round(float64(since) / second))
-	return p.anchor.utc + timescale.UTC(n*second), clock.Seconds(since-n*second) * 1e-9, true
+	n, phase := wholeSeconds(at - p.anchor.at)
+	return p.anchor.utc + timescale.UTC(n*second), phase, p.anchored && drifted(at-p.anchor.at, drift) <= maxDrift
 }
+
+// drifted returns how far a clock may drift in d.
+func drifted(d clock.Mono, drift clock.Ratio) clock.Seconds {
+	return clock.Seconds(math.Abs(float64(d))) * 1e-9 * clock.Seconds(drift)
+}
+
+func abs(s clock.Seconds) clock.Seconds { return clock.Seconds(math.Abs(float64(s))) }
 
 // Edge labels an edge. drift is how fast CLOCK_MONOTONIC may run wrong: 500 ppm when nothing is known.
 func (p *Pairing) Edge(e pps.Edge, drift clock.Ratio) (timescale.UTC, Reason) {
 	at := e.Middle()
-	p.last, p.hasEdge = at, true
+	p.remember(at, drift)
 	if !p.anchored {
 		return 0, NoLabel
 	}
 	utc, phase, ok := p.count(at, drift)
 	if !ok {
-		p.Forget()
+		p.expire()
 		return 0, NoLabel
 	}
-	since := clock.Seconds(math.Abs(float64(at.Sub(p.anchor.at))))
-	if clock.Seconds(math.Abs(float64(phase))) > maxPhase+since*clock.Seconds(drift) {
+	// After a gap the true pulses may come anywhere within the drift; so may a glitch, but not twice a second apart.
+	phase = abs(phase)
+	if phase > maxPhase && (phase > maxPhase+drifted(at-p.anchor.at, drift) || p.clean < 2) {
 		p.offGrid++
 		return 0, BetweenEdges
 	}
@@ -152,8 +212,41 @@ func (p *Pairing) Edge(e pps.Edge, drift clock.Ratio) (timescale.UTC, Reason) {
 	return utc, ""
 }
 
-// OffGrid returns how many edges in a row came between two seconds.
-func (p *Pairing) OffGrid() int { return p.offGrid }
+// remember keeps an edge for the messages to come. Of two edges within maxPhase the first is kept: the other is a bounce.
+func (p *Pairing) remember(at clock.Mono, drift clock.Ratio) {
+	clean := 1
+	if p.hasEdges > 0 {
+		since := at - p.edges[0]
+		n, off := wholeSeconds(since)
+		allowed := drifted(since, drift)
+		switch {
+		case n == 0 && abs(off) <= maxPhase:
+			return
+		case since < 0: // of another source, or late: no one knows what else is missing
+			p.clean = 0
+			return
+		case allowed > maxPhase: // the edges before say nothing about this one
+		case abs(off) <= maxPhase+allowed:
+			clean = p.clean + 1
+		default:
+			clean = 0
+		}
+	}
+	p.clean = clean
+	copy(p.edges[1:], p.edges[:])
+	p.edges[0], p.hasEdges = at, min(p.hasEdges+1, len(p.edges))
+}
+
+// before returns the last edge before an instant. A message is known only when its end has come, and at 4800 baud that
+// may be after the next edge.
+func (p *Pairing) before(at clock.Mono) (clock.Mono, bool) {
+	for _, edge := range p.edges[:p.hasEdges] {
+		if edge <= at {
+			return edge, at.Sub(edge) <= maxAge
+		}
+	}
+	return 0, false
+}
 
 // Mark takes a message that names a second. It returns why it was of no use; "" when it fixed or confirmed a label.
 func (p *Pairing) Mark(m gnss.TimeMark, drift clock.Ratio) Reason {
@@ -164,7 +257,7 @@ func (p *Pairing) Mark(m gnss.TimeMark, drift clock.Ratio) Reason {
 		return LeapSecond
 	case m.UTC%second != 0:
 		return Fraction
-	case !p.hasEdge:
+	case p.hasEdges == 0:
 		return NoEdge
 	}
 	if p.anchored {
@@ -175,98 +268,200 @@ func (p *Pairing) Mark(m gnss.TimeMark, drift clock.Ratio) Reason {
 
 // learn uses a mark to fix the first label.
 func (p *Pairing) learn(m gnss.TimeMark) Reason {
-	delay := m.Arrival.Sub(p.last)
-	if delay < 0 || delay > 1.1 { // the last edge is not the one before the message
-		return NoEdge
-	}
-	h := p.history(m.Message)
-	if h == nil {
-		return NoLabel
-	}
-	if seen, ok := p.witnessedSecond(); ok {
-		return p.learnWitnessed(m, h, seen)
-	}
+	edge, ok := p.before(m.Arrival)
 	switch {
-	case delay < nearEdge || delay > maxDelay:
-		return Ambiguous
-	case p.burst > maxBurst:
-		return LongBurst
-	case h.agreed > 0 && math.Abs(float64(delay-h.delay)) > maxMove:
-		h.agreed, h.delay = 0, delay
-		return Moved
+	case !ok:
+		return NoEdge
+	case p.clean == 0: // at least one of the last edges was no pulse
+		return BetweenEdges
 	}
-	p.agree(h, anchor{p.last, m.UTC}, delay, false)
+	h := p.history(m.Message, m.Arrival)
+	if h == nil {
+		return TooMany
+	}
+	if seen, ok := p.witnessedSecond(edge); ok {
+		return p.learnWitnessed(m, h, anchor{edge, seen})
+	}
+	delay := m.Arrival.Sub(edge)
+	if h.counted {
+		return p.learnCounted(m, h, edge, delay)
+	}
+	return p.learnAlone(m, h, anchor{edge, m.UTC}, delay)
+}
+
+// learnAlone fixes a label with nothing but the prior: a message names the pulse before its first byte.
+func (p *Pairing) learnAlone(m gnss.TimeMark, h *history, c anchor, delay clock.Seconds) Reason {
+	ahead, same := h.compare(c, m.Arrival)
+	moved := same && (ahead != 0 || abs(delay-h.first) > maxMove)
+	if same && (ahead == 1 || ahead == -1) { // more, and it is the date that was corrected
+		h.crossed = true
+	}
+	if h.agreed > 0 && !same { // it was silent for long, or the pulses have moved
+		h.crossed = false
+	}
+	if moved || !same {
+		h.agreed, h.steady = 0, m.Arrival
+	}
+	h.heard = m.Arrival
+	named := h.agreed > 0 && c.utc <= h.anchor.utc // again: one second, one vote
+	if !named {
+		h.say(c, delay)
+	}
+	reason := p.doubtful(h, delay, m.Arrival)
+	switch {
+	case moved:
+		return Moved
+	case reason != "":
+		h.agreed = 1 // its place in the second is kept, for others to be held against
+		return reason
+	case !named:
+		p.fix(h, false)
+	}
 	return ""
 }
 
-// agree adds a candidate to a message type's history; the third in a row becomes the anchor.
-func (p *Pairing) agree(h *history, c anchor, delay clock.Seconds, witnessed bool) {
-	if !h.continues(c) {
-		h.agreed, h.delay = 0, delay
+// doubtful says why a label can't be fixed with a delay although the messages of this type agree.
+func (p *Pairing) doubtful(h *history, delay clock.Seconds, now clock.Mono) Reason {
+	if delay < nearEdge || delay > maxDelay {
+		return Ambiguous
 	}
-	h.anchor = c
+	if p.burst > maxBurst {
+		return LongBurst
+	}
+	for _, other := range p.types {
+		if other == h || other.agreed == 0 || now-other.heard > memory {
+			continue
+		}
+		switch ahead, phase := other.anchor.ahead(h.anchor); {
+		case abs(phase) > 5*maxPhase: // of edges that are none of these
+		case ahead == 0 && other.last < nearEdge:
+			return Ambiguous
+		case ahead == 1 && delay+1-other.last <= maxBurst: // the other names the second first, this one after the next pulse
+			return Ambiguous
+		case ahead == -1 && other.last+1-delay <= maxBurst: // the other way round
+		case ahead != 0:
+			return Contradicted
+		}
+	}
+	if h.crossed {
+		if now-h.steady < standing {
+			return Moved
+		}
+		h.crossed = false
+	}
+	return ""
+}
+
+// learnCounted fixes a label with a delay that an earlier count has taught.
+func (p *Pairing) learnCounted(m gnss.TimeMark, h *history, edge clock.Mono, delay clock.Seconds) Reason {
+	late := clock.Seconds(math.Round(float64(h.delay - delay))) // whole seconds
+	if abs(delay+late-h.delay) > maxMove {
+		*h = history{delay: delay, crossed: true, steady: m.Arrival, heard: m.Arrival}
+		return Moved
+	}
+	p.follow(h, anchor{edge, m.UTC + timescale.UTC(late*second)}, delay+late, m.Arrival, false)
+	return ""
+}
+
+// compare returns by how many seconds c is ahead of what the type said last; ok is false when it can't be compared.
+func (h *history) compare(c anchor, now clock.Mono) (ahead int64, ok bool) {
+	if h.agreed == 0 || now-h.heard > memory {
+		return 0, false
+	}
+	ahead, phase := c.ahead(h.anchor)
+	return ahead, abs(phase) <= 5*maxPhase // 500 ppm over the memory, and the edges' own
+}
+
+// say adds a candidate to a message type's history.
+func (h *history) say(c anchor, delay clock.Seconds) {
+	if h.agreed == 0 {
+		h.delay, h.first = delay, delay
+	}
+	h.anchor, h.last = c, delay
 	h.agreed++
 	h.delay += learning * (delay - h.delay)
-	if h.agreed >= agreeing {
-		p.anchor, p.anchored, p.witnessed = c, true, witnessed
+}
+
+// follow adds a candidate whose second is known from elsewhere.
+func (p *Pairing) follow(h *history, c anchor, delay clock.Seconds, now clock.Mono, witnessed bool) {
+	ahead, same := h.compare(c, now)
+	if ahead != 0 || !same {
+		h.agreed = 0
+	}
+	h.heard = now
+	if h.agreed == 0 || c.utc > h.anchor.utc {
+		h.say(c, delay)
+		p.fix(h, witnessed)
 	}
 }
 
-// continues says whether c names a later second of the same count.
-func (h *history) continues(c anchor) bool {
-	counted := int64(c.utc - h.anchor.utc)
-	since := int64(c.at - h.anchor.at)
-	return h.agreed > 0 && counted >= 0 && math.Abs(float64(since-counted)) < maxDrift*second
+// fix makes the third candidate in a row the anchor.
+func (p *Pairing) fix(h *history, witnessed bool) {
+	if h.agreed < agreeing || p.clean < agreeing {
+		return
+	}
+	p.anchor, p.anchored, p.witnessed = h.anchor, true, witnessed
+	for _, other := range p.types {
+		if other != h { // what they seemed to say is not what the count will teach
+			*other = history{heard: other.heard}
+		}
+	}
 }
 
-// witnessedSecond returns the second that the witness gives the last edge; ok is false when it can't tell seconds apart.
-func (p *Pairing) witnessedSecond() (utc timescale.UTC, ok bool) {
+// witnessedSecond returns the second that the witness gives an edge; ok is false when it can't tell seconds apart.
+func (p *Pairing) witnessedSecond(edge clock.Mono) (utc timescale.UTC, ok bool) {
 	if !p.hasWit {
 		return 0, false
 	}
-	uncertainty := p.witness.Uncertainty + p.last.Sub(p.witness.At)*clock.Seconds(p.witness.Drift)
-	seen := p.witness.UTC + timescale.UTC(p.last-p.witness.At)
-	utc = timescale.UTC(math.Round(float64(seen)/second)) * second
-	off := clock.Seconds(math.Abs(float64(seen-utc))) * 1e-9
-	return utc, uncertainty < 0.5 && off <= uncertainty
+	uncertainty := p.witness.Uncertainty + drifted(edge-p.witness.At, p.witness.Drift)
+	seen := p.witness.UTC + timescale.UTC(edge-p.witness.At)
+	n, off := wholeSeconds(clock.Mono(seen % second)) // the seconds of a date are too many for a float64
+	return seen - seen%second + timescale.UTC(n*second), uncertainty < 0.5 && abs(off) <= uncertainty
 }
 
 // learnWitnessed fixes a label on which the witness and the receiver agree. Whatever the delay, a receiver names the
 // second of the edge, the one before or the one after.
-func (p *Pairing) learnWitnessed(m gnss.TimeMark, h *history, seen timescale.UTC) Reason {
-	if off := seen - m.UTC; off < -second || off > second {
-		if p.contrary++; p.contrary >= doubting {
-			p.hasWit = false // an RTC whose battery is old must not keep the unit from ever starting
-		}
-		return NotWitnessed
+func (p *Pairing) learnWitnessed(m gnss.TimeMark, h *history, seen anchor) Reason {
+	off := seen.utc - m.UTC
+	if off >= -second && off <= second {
+		p.contrary = 0
+		p.follow(h, seen, m.Arrival.Sub(seen.at)+clock.Seconds(off)*1e-9, m.Arrival, true)
+		return ""
 	}
-	p.contrary = 0
-	p.agree(h, anchor{p.last, seen}, m.Arrival.Sub(p.last)+clock.Seconds(seen-m.UTC)*1e-9, true)
-	return ""
+	if p.contrary++; p.contrary == 1 {
+		p.since = m.Arrival
+	}
+	leaps := off >= -leapSeconds && off <= leapSeconds && !m.FullUTC
+	if p.contrary >= doubting && (!leaps || m.Arrival-p.since > almanac) {
+		p.hasWit = false // an RTC whose battery is old must not keep the unit from ever starting
+	}
+	return NotWitnessed
 }
 
 // check holds a mark against the count.
 func (p *Pairing) check(m gnss.TimeMark, drift clock.Ratio) Reason {
 	utc, phase, ok := p.count(m.Arrival, drift)
 	if !ok {
-		p.Forget()
+		p.expire()
 		return NoLabel
 	}
 	delay := phase + clock.Seconds(utc-m.UTC)*1e-9
-	h := p.history(m.Message)
+	h := p.history(m.Message, m.Arrival)
 	if h == nil {
-		return NoLabel
+		return TooMany
 	}
+	h.heard = m.Arrival
 	switch {
-	case h.agreed == 0 && delay > -0.5 && delay < 1.5:
-		// First of its type since the count began: the count tells its delay.
-		h.delay, h.agreed = delay, 1
-	case h.agreed == 0 || math.Abs(float64(delay-h.delay)) > 0.5:
-		return p.against()
-	default:
+	case h.agreed > 0 && abs(delay-h.delay) <= 0.5:
 		h.delay += learning * (delay - h.delay)
-		h.agreed++
+	case delay >= 0 && delay <= maxDelay, h.agreed == 0 && delay > -0.5 && delay < 1.5:
+		// Whatever it was before, the message names the right second: the count tells its delay.
+		h.delay, h.agreed = delay, 0
+	default:
+		return p.against()
 	}
+	h.agreed++
+	h.counted = h.counted && h.agreed > 1 || h.agreed >= doubting
 	p.disagreed = 0
 	if p.agreed++; p.agreed >= doubting {
 		p.doubt = false
@@ -282,15 +477,25 @@ func (p *Pairing) against() Reason {
 	return Disagrees
 }
 
-// history returns what is kept of a message type; nil when there are too many types.
-func (p *Pairing) history(message string) *history {
-	h := p.types[message]
-	if h == nil && len(p.types) < maxTypes {
-		if p.types == nil {
-			p.types = make(map[string]*history)
-		}
-		h = &history{}
-		p.types[message] = h
+// history returns what is kept of a message type; nil when too many types were heard of late.
+func (p *Pairing) history(message string, now clock.Mono) *history {
+	if h := p.types[message]; h != nil {
+		return h
 	}
+	if len(p.types) >= maxTypes {
+		for name, h := range p.types {
+			if now-h.heard > memory {
+				delete(p.types, name)
+			}
+		}
+	}
+	if len(p.types) >= maxTypes {
+		return nil
+	}
+	if p.types == nil {
+		p.types = make(map[string]*history)
+	}
+	h := &history{heard: now}
+	p.types[message] = h
 	return h
 }
