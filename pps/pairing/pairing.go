@@ -135,7 +135,7 @@ func (p *Pairing) Doubt() bool { return p.doubt }
 
 // Witness gives the pairing another clock to ask.
 func (p *Pairing) Witness(w Witness) {
-	p.witness, p.hasWit = w, w.Uncertainty >= 0 && w.Uncertainty < 0.5
+	p.witness, p.hasWit = w, w.Uncertainty < 0.5
 }
 
 // Burst tells how long the line was busy during the last second.

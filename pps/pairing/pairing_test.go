@@ -88,8 +88,11 @@ func TestThreeAgreeingMarksFixALabel(t *testing.T) {
 	if p.Witnessed() {
 		t.Error("witnessed without a witness")
 	}
-	if _, ok := p.Delay("GNZDA"); ok {
-		t.Error("a delay of a message that never came")
+	p.history("GNGGA", 0)
+	for _, unknown := range []string{"GNZDA", "GNGGA"} {
+		if _, ok := p.Delay(unknown); ok {
+			t.Errorf("a delay of %s, which said nothing", unknown)
+		}
 	}
 }
 
@@ -185,14 +188,61 @@ func TestLongBurstNeedsAWitness(t *testing.T) {
 }
 
 func TestOneSecondNamedThreeTimesIsOneVote(t *testing.T) {
+	for _, witnessed := range []bool{false, true} {
+		var p Pairing
+		if witnessed {
+			p.Witness(witnessAt(0, 0, 0.1))
+		}
+		for k := range 5 {
+			p.Edge(edgeAt(float64(k)), ppm500)
+		}
+		for range 5 {
+			p.Mark(rmc(4, 4.3), ppm500)
+		}
+		if p.Anchored() {
+			t.Errorf("anchored by repetition, witness %v", witnessed)
+		}
+	}
+}
+
+// Two good marks, and the receiver finds that it was off.
+func TestReceiverThatCorrectsItselfBeginsAnew(t *testing.T) {
+	for _, tt := range []struct{ by, after int }{{-18, 3}, {18, 3}, {-1, 600}, {1, 600}} { // s
+		var p Pairing
+		k := 0
+		for ; k < 1000 && !p.Anchored(); k++ {
+			off := tt.by
+			if k >= 2 {
+				off = 0
+			}
+			p.Edge(edgeAt(float64(k)), ppm500)
+			p.Mark(rmc(k+off, float64(k)+0.3), ppm500)
+		}
+		if k < 2+tt.after || k > 5+tt.after {
+			t.Errorf("corrected by %d s: anchored after %d s, want %d", tt.by, k-2, tt.after)
+		}
+		wantLabel(t, &p, k)
+	}
+}
+
+// What comes later in a burst is no better than its beginning.
+func TestOtherMessageNearThePulse(t *testing.T) {
 	var p Pairing
-	run(&p, 0, 2, 0.3)
-	for range 5 {
-		p.Mark(rmc(1, 1.3), ppm500)
+	for k := range 30 {
+		p.Edge(edgeAt(float64(k)), ppm500)
+		p.Mark(rmc(k, float64(k)+0.05), ppm500)
+		if reason := p.Mark(of("GNZDA", rmc(k, float64(k)+0.4)), ppm500); reason != Ambiguous {
+			t.Fatalf("ZDA behind an RMC at the pulse: %q", reason)
+		}
 	}
-	if p.Anchored() {
-		t.Error("anchored by repetition")
+	for k := 30; k < 100 && !p.Anchored(); k++ { // the RMC is not sent any more
+		p.Edge(edgeAt(float64(k)), ppm500)
+		p.Mark(of("GNZDA", rmc(k, float64(k)+0.4)), ppm500)
+		if p.Anchored() && k < 85 {
+			t.Errorf("the RMC was forgotten after %d s", k-30)
+		}
 	}
+	wantLabel(t, &p, 100)
 }
 
 func TestStuckReceiverFixesNothing(t *testing.T) {
@@ -546,12 +596,74 @@ func TestNoGridIsLearnedFromDisturbedEdges(t *testing.T) {
 			}
 		})
 	}
-	var p Pairing // one glitch while learning costs seconds, not the phase
-	run(&p, 0, 2, 0.5)
-	p.Edge(edgeAt(1.2), ppm500)
-	p.Mark(rmc(1, 1.5), ppm500)
-	run(&p, 2, 6, 0.5)
-	wantLabel(t, &p, 6)
+}
+
+// A glitch costs the seconds until three edges in a row are clean again, and its own mark.
+func TestGlitchWhileLearning(t *testing.T) {
+	for _, extra := range []float64{1.2, 0.9995 - 0.3, -0.5} { // the last is an edge that came too late
+		var p Pairing
+		run(&p, 0, 2, 0.5)
+		p.Edge(edgeAt(extra), ppm500)
+		if reason := p.Mark(rmc(1, 1.52), ppm500); reason != BetweenEdges {
+			t.Errorf("mark behind a glitch: %q", reason)
+		}
+		anchored := 2
+		for ; anchored < 20 && !p.Anchored(); anchored++ {
+			run(&p, anchored, anchored+1, 0.5)
+		}
+		if anchored < 5 || anchored > 6 {
+			t.Errorf("glitch at %v: anchored after pulse %d", extra, anchored-1)
+		}
+		wantLabel(t, &p, anchored)
+	}
+}
+
+// A bounce neither counts as an edge nor moves the grid.
+func TestBounceIsNoEdge(t *testing.T) {
+	var p Pairing
+	for k := range 2 {
+		p.Edge(edgeAt(float64(k)), ppm500)
+		p.Edge(edgeAt(float64(k)+0.005), ppm500)
+		p.Edge(edgeAt(float64(k)+0.009), ppm500)
+		p.Mark(rmc(k, float64(k)+0.3), ppm500)
+	}
+	if p.clean != 2 || p.edges[0] != edgeAt(1).Middle() {
+		t.Errorf("%d clean edges, the last at %v, want 2 and %v", p.clean, p.edges[0], edgeAt(1).Middle())
+	}
+}
+
+// After a grid has moved, what was said before says nothing about the delay.
+func TestReceiverThatMovesItsPulses(t *testing.T) {
+	var p Pairing
+	p.Edge(edgeAt(0), ppm500)
+	p.Mark(rmc(1, 0.99), ppm500)
+	run(&p, 1, 5, 0.4) // crossed
+	for k := 5; k < 15; k++ {
+		p.Edge(edgeAt(float64(k)+0.3), ppm500)
+		p.Mark(rmc(k, float64(k)+0.8), ppm500)
+	}
+	if utc, reason := p.Edge(edgeAt(15.3), ppm500); utc != utcOf(15) {
+		t.Errorf("%v, %q", utc, reason)
+	}
+}
+
+func TestWitnessIsGivenUpOnlyByMarksInARow(t *testing.T) {
+	var p Pairing
+	p.Witness(witnessAt(0, 0, 0.1))
+	for k := range 60 {
+		p.Edge(edgeAt(float64(k)), ppm500)
+		p.Edge(edgeAt(float64(k)+0.5), ppm500) // nothing is fixed
+		if k%6 == 0 {
+			p.clean = 1
+			p.Mark(rmc(k, float64(k)+0.6), ppm500)
+			continue
+		}
+		p.clean = 1
+		p.Mark(rmc(k+86400, float64(k)+0.6), ppm500)
+	}
+	if !p.hasWit {
+		t.Error("given up although every sixth mark agrees")
+	}
 }
 
 func TestDoubtAndItsEnd(t *testing.T) {
@@ -612,6 +724,9 @@ func TestDelayWithinThePriorIsNoDoubt(t *testing.T) {
 
 func TestTypesAreBounded(t *testing.T) {
 	p := fixed(t, 0.3)
+	if maxTypes != 16 {
+		t.Errorf("%d types are kept, want 16", maxTypes)
+	}
 	for k := 11; k < 11+maxTypes-1; k++ {
 		if reason := p.Mark(of(fmt.Sprint(k), rmc(11, 11.3)), ppm500); reason != "" {
 			t.Errorf("type %d: %q", k, reason)
