@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"math"
 	"sync/atomic"
 	"time"
@@ -93,15 +94,19 @@ func (c *Clock) Read() (clock.Reading, error) { return c.ReadAt(c.now), nil }
 
 // SetFrequency implements discipline.Clock with the kernel's clamp and rounding.
 func (c *Clock) SetFrequency(y clock.Ratio) (clock.Ratio, clock.Mono, error) {
+	if math.IsNaN(float64(y)) {
+		return 0, 0, fmt.Errorf("simulated clock: frequency %v", y)
+	}
 	c.steer = frequencyStep * math.Round(max(-maxFrequency, min(maxFrequency, float64(y)))/frequencyStep)
 	c.cut(func(s *segment) { s.rate = c.y + c.steer })
 	return clock.Ratio(c.steer), clock.Mono(c.segment.Load().mono), nil
 }
 
-// Step implements discipline.Clock. As in the kernel it marks the clock as unsynchronised.
+// Step implements discipline.Clock. As in the kernel it marks the clock as unsynchronised and ends a pending leap second;
+// frequency and TAI offset stay.
 func (c *Clock) Step(by time.Duration) (clock.Era, error) {
 	c.cut(func(s *segment) { s.real += int64(by); s.era++; s.began = c.now })
-	c.status = clock.Status{MaxError: 16, EstimatedError: 16} // NTP_PHASE_LIMIT, in seconds
+	c.status = clock.Status{MaxError: 16, EstimatedError: 16, TAIOffset: c.status.TAIOffset} // NTP_PHASE_LIMIT, in seconds
 	return c.segment.Load().era, nil
 }
 

@@ -78,8 +78,9 @@ func (t *Talker) Burst(utc timescale.UTC, fix bool) []byte {
 	if !fix {
 		mode, quality, dimensions, place = 'N', 0, 0, nmea.Place{Unknown: true}
 	}
-	b := nmea.AppendRMC(nil, nmea.RMC{Talker: "GN", Stamp: stamp, Place: place, Valid: fix, Mode: mode, NavStatus: nav})
-	var views, users []byte
+	const usual = 2048 // bytes of a burst
+	b := nmea.AppendRMC(make([]byte, 0, usual), nmea.RMC{Talker: "GN", Stamp: stamp, Place: place, Valid: fix, Mode: mode, NavStatus: nav})
+	views, users := make([]byte, 0, usual), make([]byte, 0, usual/4)
 	total := 0
 	for _, c := range []struct {
 		talker string

@@ -14,7 +14,9 @@ type Receiver interface {
 	// Burst returns the bytes sent for the second utc, which began at the last pulse; fix is false when the receiver has
 	// only its own clock to go by.
 	Burst(utc timescale.UTC, fix bool) []byte
-	// Line returns the baud rate and the delay from the second's begin to the first byte's start.
+	// Line returns the baud rate, 0 where bytes come all at once, and the delay from the second's begin to the first
+	// byte's start. A negative delay is a receiver that speaks of the coming pulse. What has not been sent when the next
+	// second is spoken of is sent first.
 	Line() (baud int, delay time.Duration)
 }
 
@@ -23,36 +25,63 @@ const decodedDelay = second / 5 // of marks that are delivered without bytes
 // speak makes the appointments of the receiver's messages for the second that begins now.
 func (w *World) speak(now timescale.UTC, fix bool) {
 	if w.cfg.Receiver == nil {
-		w.at(now+decodedDelay, func(take func(timing.Event)) { w.report(take, now, fix) })
+		w.at(appointment{at: now + decodedDelay, do: (*World).report, utc: now, fix: fix})
 		return
 	}
 	baud, delay := w.cfg.Receiver.Line()
-	burst := w.cfg.Receiver.Burst(now, fix)
-	byteTime := 10 * second / timescale.UTC(baud) // start bit, eight bits, stop bit
-	// A read returns what has come since the last one: about every 8 ms at any rate.
-	chunk := max(1, int(8*timescale.UTC(time.Millisecond)/byteTime))
-	start := now + timescale.UTC(delay)
-	for len(burst) > 0 {
-		n := min(chunk, len(burst))
-		part := burst[:n]
-		burst = burst[n:]
-		start += byteTime * timescale.UTC(n)
-		w.at(start, func(take func(timing.Event)) {
-			first := w.mono().Add(clock.Seconds(1-n) * 10 / clock.Seconds(baud))
-			take(timing.Event{Kind: timing.KindBytes, At: first, Bytes: part, Baud: baud})
-		})
+	utc, start := now, now+timescale.UTC(delay)
+	for start < now { // it speaks of a pulse to come
+		utc, start = utc+second, start+second
+	}
+	w.send(w.cfg.Receiver.Burst(utc, fix), baud, max(start, w.lineFree))
+}
+
+// send puts bytes on the line from start on. Without a baud rate they come all at once, as over USB.
+func (w *World) send(burst []byte, baud int, start timescale.UTC) {
+	w.lineFree = start + timescale.UTC(len(burst))*byteTime(baud)
+	if len(burst) > 0 {
+		w.at(appointment{at: start + timescale.UTC(chunk(burst, baud))*byteTime(baud), do: (*World).deliverBytes, bytes: burst, baud: baud})
+	}
+}
+
+// byteTime returns how long start bit, eight bits and stop bit take.
+func byteTime(baud int) timescale.UTC {
+	if baud <= 0 {
+		return 0
+	}
+	return 10 * second / timescale.UTC(baud)
+}
+
+// chunk returns how many bytes a read returns: what has come since the last one, about 8 ms ago at any rate.
+func chunk(burst []byte, baud int) int {
+	if baud <= 0 {
+		return len(burst)
+	}
+	return min(max(1, int(8*timescale.UTC(time.Millisecond)/byteTime(baud))), len(burst))
+}
+
+// deliverBytes delivers what has come by now and waits for the rest.
+func (w *World) deliverBytes(a appointment, take func(timing.Event)) {
+	n, first := chunk(a.bytes, a.baud), w.mono()
+	if a.baud > 0 {
+		first = first.Add(clock.Seconds(1-n) * 10 / clock.Seconds(a.baud))
+	}
+	take(timing.Event{Kind: timing.KindBytes, At: first, Bytes: a.bytes[:n], Baud: a.baud})
+	if a.bytes = a.bytes[n:]; len(a.bytes) > 0 {
+		a.at += timescale.UTC(chunk(a.bytes, a.baud)) * byteTime(a.baud)
+		w.at(a)
 	}
 }
 
 // report delivers what the messages of a second would have said.
-func (w *World) report(take func(timing.Event), utc timescale.UTC, fix bool) {
+func (w *World) report(a appointment, take func(timing.Event)) {
 	at := w.mono()
 	used := 0
-	if fix {
+	if a.fix {
 		used = 12
 	}
 	take(timing.Event{Kind: timing.KindReport, At: at, Report: &gnss.Report{
-		Mark: &gnss.TimeMark{Arrival: at, End: at, UTC: utc, Message: "GNRMC", Valid: fix},
-		Fix:  &gnss.Fix{Arrival: at, Message: "GNGGA", Valid: fix, SatellitesUsed: used},
+		Mark: &gnss.TimeMark{Arrival: at, End: at, UTC: a.utc, Message: "GNRMC", Valid: a.fix},
+		Fix:  &gnss.Fix{Arrival: at, Message: "GNGGA", Valid: a.fix, SatellitesUsed: used},
 	}})
 }

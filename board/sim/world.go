@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -54,17 +53,26 @@ type World struct {
 	latency clock.Seconds
 	errors  *rand.Rand // of what the models leave open
 
-	second  Second
-	elapsed int64 // whole seconds that have begun
-	agenda  []appointment
-	edges   uint64
-	ended   bool
+	second   Second
+	elapsed  int64         // whole seconds that have begun
+	agenda   []appointment // what comes first is first
+	lineFree timescale.UTC // when the receiver will have sent what it has to say
+	edges    uint64
+	ended    bool
 }
 
-// appointment is something that will happen at a known instant of truth.
+// appointment is something that will happen at a known instant of truth. What it needs to know is in it, so that the
+// agenda needs no closures: a world is measured by how many seconds of it pass in one.
 type appointment struct {
 	at timescale.UTC
-	do func(take func(timing.Event))
+	do func(w *World, a appointment, take func(timing.Event))
+
+	utc   timescale.UTC // that the receiver speaks of
+	fix   bool          // that it has
+	bytes []byte        // that it has sent
+	baud  int
+	edge  *pps.Edge
+	by    time.Duration
 }
 
 const (
@@ -87,14 +95,14 @@ func New(cfg Config) *World {
 	}
 	rtcError := time.Duration((w.errors.Float64()*2 - 1) * 0.2e9)
 	if cfg.RTC {
-		w.at(cfg.Start, func(take func(timing.Event)) { w.readRTC(take, rtcError) })
+		w.at(appointment{at: cfg.Start, do: (*World).readRTC, by: rtcError})
 	}
 	for _, f := range cfg.Faults {
 		if f.Name == FaultForeignStep {
-			w.at(cfg.Start+timescale.UTC(f.At), func(func(timing.Event)) { w.clock.foreignStep(f.By) })
+			w.at(appointment{at: cfg.Start + timescale.UTC(f.At), do: (*World).foreignStep, by: f.By})
 		}
 	}
-	w.at(cfg.Start-cfg.Start%second, w.beginSecond)
+	w.at(appointment{at: cfg.Start - cfg.Start%second, do: (*World).beginSecond})
 	return w
 }
 
@@ -107,16 +115,21 @@ func (w *World) Latency() clock.Seconds { return w.latency }
 // Now returns truth.
 func (w *World) Now() timescale.UTC { return w.clock.now }
 
-// Next returns the instant of the next thing that happens.
-func (w *World) Next() timescale.UTC { return w.agenda[0].at }
+// Next returns the instant of the next thing that happens; when Nature has ended, one that never comes.
+func (w *World) Next() timescale.UTC {
+	if w.ended || len(w.agenda) == 0 {
+		return math.MaxInt64
+	}
+	return w.agenda[0].at
+}
 
 // Run lets everything happen that is due before to, and leaves the world at to. It returns false when Nature has ended.
 func (w *World) Run(to timescale.UTC, take func(timing.Event)) bool {
-	for w.agenda[0].at < to && !w.ended {
+	for w.Next() < to {
 		next := w.agenda[0]
 		w.agenda = slices.Delete(w.agenda, 0, 1)
 		w.clock.advance(next.at)
-		next.do(take)
+		next.do(w, next, take)
 	}
 	w.clock.advance(to)
 	return !w.ended
@@ -125,6 +138,10 @@ func (w *World) Run(to timescale.UTC, take func(timing.Event)) bool {
 // Begin makes f happen to the world from now on.
 func (w *World) Begin(f Fault) {
 	f.At = time.Duration(w.clock.now - w.cfg.Start)
+	if f.Name == FaultForeignStep {
+		w.clock.foreignStep(f.By)
+		return
+	}
 	w.cfg.Faults = append(w.cfg.Faults, f)
 }
 
@@ -134,14 +151,12 @@ func (w *World) End(name string) {
 }
 
 // at puts an appointment into the agenda, behind those of the same instant.
-func (w *World) at(t timescale.UTC, do func(func(timing.Event))) {
-	i, _ := slices.BinarySearchFunc(w.agenda, t, func(a appointment, t timescale.UTC) int {
-		if a.at <= t {
-			return -1
-		}
-		return cmp.Compare(a.at, t)
-	})
-	w.agenda = slices.Insert(w.agenda, i, appointment{t, do})
+func (w *World) at(a appointment) {
+	i := len(w.agenda)
+	for i > 0 && w.agenda[i-1].at > a.at {
+		i--
+	}
+	w.agenda = slices.Insert(w.agenda, i, a)
 }
 
 func (w *World) mono() clock.Mono { return w.clock.ReadAt(w.clock.now).Mono }
@@ -155,7 +170,7 @@ func (w *World) failing(name string) bool {
 }
 
 // beginSecond draws the second that begins and makes its appointments.
-func (w *World) beginSecond(take func(timing.Event)) {
+func (w *World) beginSecond(appointment, func(timing.Event)) {
 	var ok bool
 	if w.second, ok = w.nature.Second(); !ok {
 		w.ended = true
@@ -164,11 +179,11 @@ func (w *World) beginSecond(take func(timing.Event)) {
 	w.elapsed++
 	now := w.cfg.Start - w.cfg.Start%second + timescale.UTC(w.elapsed-1)*second
 	w.clock.setOscillator(w.second.Frequency)
-	w.at(now+second, w.beginSecond)
+	w.at(appointment{at: now + second, do: (*World).beginSecond})
 	for i := range timescale.UTC(4) {
-		w.at(now+i*tickPeriod+tickPeriod/2, func(take func(timing.Event)) {
-			take(timing.Event{Kind: timing.KindTick, At: w.mono()})
-		})
+		if t := now + i*tickPeriod + tickPeriod/2; t >= w.cfg.Start {
+			w.at(appointment{at: t, do: (*World).tick})
+		}
 	}
 	if now < w.cfg.Start { // the world began within this second
 		return
@@ -181,19 +196,29 @@ func (w *World) beginSecond(take func(timing.Event)) {
 		w.speak(now, fix)
 	}
 	if w.cfg.Sensors {
-		w.at(now+second/16, w.readSensors)
+		w.at(appointment{at: now + second/16, do: (*World).readSensors})
 	}
 }
+
+func (w *World) tick(_ appointment, take func(timing.Event)) {
+	take(timing.Event{Kind: timing.KindTick, At: w.mono()})
+}
+
+func (w *World) foreignStep(a appointment, _ func(timing.Event)) { w.clock.foreignStep(a.by) }
 
 // pulse captures the pulse of the second that begins now.
 func (w *World) pulse(now timescale.UTC) {
 	late := float64(w.second.PulseNoise + w.latency)
 	stamp := w.mono().Add(clock.Seconds(w.quantised(late)))
 	w.edges++
-	edge := pps.Edge{Source: "sim", Seq: w.edges, Earliest: stamp, Latest: stamp}
-	w.at(now+timescale.UTC(max(0, late)*1e9)+deliveryDelay, func(take func(timing.Event)) {
-		take(timing.Event{Kind: timing.KindEdge, At: w.mono(), Edge: &edge})
+	w.at(appointment{
+		at: now + timescale.UTC(max(0, late)*1e9) + deliveryDelay, do: (*World).deliverEdge,
+		edge: &pps.Edge{Source: "sim", Seq: w.edges, Earliest: stamp, Latest: stamp},
 	})
+}
+
+func (w *World) deliverEdge(a appointment, take func(timing.Event)) {
+	take(timing.Event{Kind: timing.KindEdge, At: w.mono(), Edge: a.edge})
 }
 
 // quantised rounds a delay to the counter's grid, whose phase is drawn anew each time: the counter is not synchronous
@@ -207,15 +232,15 @@ func (w *World) quantised(late float64) float64 {
 	return (math.Floor(late/step+phase) - phase + 0.5) * step
 }
 
-func (w *World) readSensors(take func(timing.Event)) {
+func (w *World) readSensors(_ appointment, take func(timing.Event)) {
 	at := w.mono()
 	take(timing.Event{Kind: timing.KindTemperature, At: at, Value: w.second.Temperature})
 	take(timing.Event{Kind: timing.KindUtilisation, At: at, Value: max(0, min(1, w.second.Utilisation))})
 }
 
-func (w *World) readRTC(take func(timing.Event), err time.Duration) {
+func (w *World) readRTC(a appointment, take func(timing.Event)) {
 	take(timing.Event{
 		Kind: timing.KindWitness, At: w.mono(), Text: "rtc",
-		UTC: w.clock.now + timescale.UTC(err), Value: 0.3, // the uncertainty asked of an RTC that may name a second
+		UTC: w.clock.now + timescale.UTC(a.by), Value: 0.3, // the uncertainty asked of an RTC that may name a second
 	})
 }
