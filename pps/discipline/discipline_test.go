@@ -261,20 +261,41 @@ func TestConfigValidates(t *testing.T) {
 	}
 }
 
-func TestNoiseLearnsTheCore(t *testing.T) {
+func TestDensityLearnsCoreAndTail(t *testing.T) {
 	for _, sigma := range []float64{15e-9, 300e-9, 3e-6} {
 		rng := rand.New(rand.NewPCG(5, 6))
-		n := newNoise()
-		for range 5000 {
+		d := newDensity()
+		for range 20000 {
 			late := 0.0
 			if rng.Float64() < 0.2 {
 				late = 8 * sigma * rng.ExpFloat64()
 			}
-			n.learn(sigma*rng.NormFloat64() + late)
+			d.learn(sigma*rng.NormFloat64()+late, 0)
 		}
-		// A fifth of late edges moves the median by 0.3 and the lower quantile by 0.2 of sigma.
-		if got := n.sigma(); got < 0.8*sigma || got > 1.4*sigma {
-			t.Errorf("sigma %v learned as %v", sigma, got)
+		if math.Abs(d.sigma/sigma-1) > 0.15 || math.Abs(d.late-0.2) > 0.06 || math.Abs(d.mean/(8*sigma)-1) > 0.25 {
+			t.Errorf("sigma %v, late 0.2 of mean %v: learned %+v", sigma, 8*sigma, d)
+		}
+	}
+}
+
+// The score of the true density has mean zero, and its mean square and mean slope are both the information.
+func TestDensityScoreHasNoBias(t *testing.T) {
+	d := density{sigma: 1e-7, late: 0.3, mean: 8e-7, stray: 0.01}
+	area, mean, square := 0.0, 0.0, 0.0
+	const dv = 1e-10
+	for v := -2e-5 + dv/2; v < 2e-5; v += dv { // strays are uniform over +-200 sigma
+		l := d.at(v, 0)
+		area += l.likelihood * dv
+		mean += l.score * l.likelihood * dv
+		square += l.score * l.score * l.likelihood * dv
+	}
+	if math.Abs(area-1) > 1e-3 || math.Abs(mean)*1e-7 > 1e-3 || square*1e-14 < 0.4 || square*1e-14 > 0.8 {
+		t.Errorf("area %v, mean score %v, mean square %v of the core's", area, mean*1e-7, square*1e-14)
+	}
+	for _, v := range []float64{-1e-3, -1e-6, 0, 1e-9, 1e-6, 1e-3, 1} {
+		l := d.at(v, 1e-16)
+		if math.IsNaN(l.score) || math.IsInf(l.score, 0) || !(l.likelihood > 0) || l.information < 0 {
+			t.Errorf("at %v: %+v", v, l)
 		}
 	}
 }
@@ -299,6 +320,14 @@ func TestRehearsalsExpectWhatARandomWalkErrs(t *testing.T) {
 	}
 }
 
+// diagonal returns a covariance of independent phase, frequency and drift, and a law that is known.
+func diagonal(v ...float64) (p covariance) {
+	for i, x := range v {
+		p[i][i] = x
+	}
+	return p
+}
+
 func TestFilterAgreesWithItsCovariance(t *testing.T) {
 	// The covariance of a filter that is right about the world is that of its error: the squared error over it has mean 1.
 	rng := rand.New(rand.NewPCG(9, 10))
@@ -306,7 +335,7 @@ func TestFilterAgreesWithItsCovariance(t *testing.T) {
 	const r = 300e-9
 	sum, n := 0.0, 0
 	for range 40 {
-		f := filter{p: [3][3]float64{{r * r, 0, 0}, {0, 1e-14, 0}, {0, 0, 1e-22}}, noise: lv}
+		f := filter{p: diagonal(r*r, 1e-14, 1e-22), noise: lv}
 		x, y, d := r*rng.NormFloat64(), 1e-7*rng.NormFloat64(), 1e-11*rng.NormFloat64()
 		for k := range 600 {
 			x += y + d/2 + lv.white*rng.NormFloat64()
@@ -314,9 +343,10 @@ func TestFilterAgreesWithItsCovariance(t *testing.T) {
 			d += lv.run * rng.NormFloat64()
 			f.move(1, 0)
 			f.spread(1)
-			f.update(x+r*rng.NormFloat64()-f.x, r*r)
+			variance := f.p[phase][phase] + r*r
+			f.update((x+r*rng.NormFloat64()-f.s[phase])/variance, 1/variance)
 			if k > 100 && k%100 == 0 {
-				sum += (f.x - x) * (f.x - x) / f.p[0][0]
+				sum += (f.s[phase] - x) * (f.s[phase] - x) / f.p[phase][phase]
 				n++
 			}
 		}
@@ -329,28 +359,29 @@ func TestFilterAgreesWithItsCovariance(t *testing.T) {
 func TestBankFollowsAChangeAndForgetsAStray(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
 	const sigma = 20e-9
-	b := newBank(filter{p: [3][3]float64{{1e-12, 0, 0}, {0, 1e-14, 0}, {0, 0, 1e-20}}})
+	d := density{sigma: sigma, late: 0.01, mean: 5 * sigma, stray: 0.001}
+	b := newBank(filter{p: diagonal(1e-12, 1e-14, 1e-20)}, sigma, 1)
 	x, y := 0.0, 0.0
 	step := func(stray float64) {
 		x += y
 		b.each(func(f *filter) { f.move(1, 0); f.spread(1) })
-		b.update(x+sigma*rng.NormFloat64()+stray, sigma*sigma)
+		b.update(x+sigma*rng.NormFloat64()+stray, &d)
 	}
 	for range 1000 {
 		step(0)
 	}
 	step(500 * sigma)
-	if off := math.Abs(b.mean.x - x); off > sigma {
+	if off := math.Abs(b.mean.s[phase] - x); off > sigma {
 		t.Errorf("a stray pulse moved the phase by %v", off)
 	}
 	for range 60 { // a load warms the crystal
 		y += 4e-9
 		step(0)
 	}
-	if off := math.Abs(b.mean.x - x); off > 5*sigma {
+	if off := math.Abs(b.mean.s[phase] - x); off > 5*sigma {
 		t.Errorf("phase %v off after a minute of drift", off)
 	}
-	if off := math.Abs(b.mean.y - y); off > 4e-8 {
+	if off := math.Abs(b.mean.s[frequency] - y); off > 4e-8 {
 		t.Errorf("frequency %v off after a minute of drift", off)
 	}
 }

@@ -1,16 +1,30 @@
 package discipline
 
+import "timeball/pps/oscillator"
+
 // filter is the Kalman filter of the clock: phase x (seconds, local minus reference), frequency y of the undisciplined
-// oscillator and its drift d per second. What the clock is told, u, adds to y and is known.
+// oscillator, its drift d per second, and the coefficients c of the oscillator's law. What the clock is told, u, adds to y
+// and is known, and so are the changes of the law's terms, df.
 //
 //	x' = x + (y + u) dt + d dt^2/2    white FM adds white^2 dt
-//	y' = y + d dt                     random-walk FM adds walk^2 dt
+//	y' = y + d dt + c.df              random-walk FM adds walk^2 dt
 //	d' = d                            random-run FM adds run^2 dt
+//	c' = c
 type filter struct {
-	x, y, d float64
-	p       [3][3]float64
-	noise   level
+	s     state
+	p     covariance
+	noise level
 }
+
+const (
+	phase, frequency, drift, law = 0, 1, 2, 3 // places in a state; law is the first coefficient
+	states                       = law + oscillator.Terms
+)
+
+type (
+	state      [states]float64
+	covariance [states][states]float64
+)
 
 // level is the noise of an oscillator: sigma after one second of white, random-walk and random-run frequency modulation
 // (IEEE 1139), in s, fractional frequency and fractional frequency per second.
@@ -18,8 +32,8 @@ type level struct{ white, walk, run float64 }
 
 // move moves the state by dt seconds, during which the clock ran u faster than its oscillator.
 func (f *filter) move(dt, u float64) {
-	f.x += (f.y+u)*dt + f.d*dt*dt/2
-	f.y += f.d * dt
+	f.s[phase] += (f.s[frequency]+u)*dt + f.s[drift]*dt*dt/2
+	f.s[frequency] += f.s[drift] * dt
 }
 
 // spread lets the uncertainty grow for dt seconds: P = F P F' + Q with F = [1 dt dt^2/2; 0 1 dt; 0 0 1].
@@ -28,47 +42,63 @@ func (f *filter) spread(dt float64) {
 		return
 	}
 	p := &f.p
-	for i := range 3 {
-		p[0][i] += dt*p[1][i] + dt*dt/2*p[2][i]
-		p[1][i] += dt * p[2][i]
+	for j := range states {
+		p[phase][j] += dt*p[frequency][j] + dt*dt/2*p[drift][j]
+		p[frequency][j] += dt * p[drift][j]
 	}
-	for i := range 3 {
-		p[i][0] += dt*p[i][1] + dt*dt/2*p[i][2]
-		p[i][1] += dt * p[i][2]
+	for i := range states {
+		p[i][phase] += dt*p[i][frequency] + dt*dt/2*p[i][drift]
+		p[i][frequency] += dt * p[i][drift]
 	}
-	p[0][0] += f.noise.white * f.noise.white * dt
-	p[1][1] += f.noise.walk * f.noise.walk * dt
-	p[2][2] += f.noise.run * f.noise.run * dt
+	p[phase][phase] += f.noise.white * f.noise.white * dt
+	p[frequency][frequency] += f.noise.walk * f.noise.walk * dt
+	p[drift][drift] += f.noise.run * f.noise.run * dt
+}
+
+// sense takes a change of the law's terms.
+func (f *filter) sense(df *oscillator.Vector) {
+	p := &f.p
+	for j := range states {
+		sum := 0.0
+		for i, d := range df {
+			sum += d * p[law+i][j]
+		}
+		p[frequency][j] += sum
+	}
+	for i := range states {
+		sum := 0.0
+		for j, d := range df {
+			sum += d * p[i][law+j]
+		}
+		p[i][frequency] += sum
+	}
+	for i, d := range df {
+		f.s[frequency] += f.s[law+i] * d
+	}
 }
 
 // coasted adds the error e that a holdover of h seconds is expected to have made, in phase and in frequency, and opens the
 // drift anew.
 func (f *filter) coasted(e, h float64) {
 	rate := 2 * e / h // a frequency that left linearly has erred by half of this on average
-	f.p[0][0] += e * e
-	f.p[0][1] += e * rate
-	f.p[1][0] += e * rate
-	f.p[1][1] += rate * rate
-	f.p[2] = [3]float64{2: initialDrift * initialDrift}
-	f.p[0][2], f.p[1][2] = 0, 0
+	f.p[phase][phase] += e * e
+	f.p[phase][frequency] += e * rate
+	f.p[frequency][phase] += e * rate
+	f.p[frequency][frequency] += rate * rate
+	for i := range states {
+		f.p[drift][i], f.p[i][drift] = 0, 0
+	}
+	f.p[drift][drift] = initialDrift * initialDrift
 }
 
-// update takes an innovation v (measured minus predicted phase) whose variance is r plus that of the state.
-func (f *filter) update(v, r float64) {
-	s := f.p[0][0] + r
-	k := [3]float64{f.p[0][0] / s, f.p[1][0] / s, f.p[2][0] / s}
-	f.x += k[0] * v
-	f.y += k[1] * v
-	f.d += k[2] * v
-	row := f.p[0]
-	for i := range 3 {
-		for j := range 3 {
-			f.p[i][j] -= k[i] * row[j]
-		}
-	}
-	for i := range 3 { // rounding must not make it lopsided
-		for j := range i {
-			m := (f.p[i][j] + f.p[j][i]) / 2
+// update takes the score of a measured phase (for a normal residual v of variance S it is v/S) and its information (1/S).
+func (f *filter) update(score, information float64) {
+	row := f.p[phase] // symmetric: the column too
+	for i := range states {
+		f.s[i] += row[i] * score
+		k := row[i] * information
+		for j := range i + 1 {
+			m := f.p[i][j] - k*row[j]
 			f.p[i][j], f.p[j][i] = m, m
 		}
 	}

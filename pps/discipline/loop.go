@@ -8,6 +8,7 @@ import (
 	"timeball/gnss/timescale"
 	"timeball/pps"
 	"timeball/pps/clock"
+	"timeball/pps/oscillator"
 )
 
 // Config is what the loop is told of the unit. All values are half widths or limits in seconds.
@@ -33,6 +34,7 @@ func (c Config) Validate() error {
 }
 
 const (
+	coreShare    = 0.3    // probability of being on time from which on a pulse counts as accepted
 	maxSteer     = 450e-6 // the kernel clamps at 500 ppm; the rest is for its rounding and for temperature
 	maxSlew      = 100e-6 // of it to remove an offset: 100 us per second, gentle to what follows the clock
 	fastSlew     = 400e-6 // while nobody does: the unit is acquiring
@@ -58,6 +60,7 @@ type Refusal string
 // The reasons for which measurements are refused.
 const (
 	Outlier  Refusal = "pulse far from the prediction"
+	Late     Refusal = "edge stamped late"
 	Repeated Refusal = "second pulse within one second"
 	Alone    Refusal = "first pulse waits for a second one"
 	Unsteady Refusal = "first pulses disagree"
@@ -68,8 +71,10 @@ type Loop struct {
 	cfg    Config
 	clock  Clock
 	filter bank
-	noise  noise
+	noise  density
 	past   rehearsals
+	sensor oscillator.Sensors
+	terms  oscillator.Vector // that the filters know of
 
 	at     clock.Mono    // instant of the filter's state
 	steer  clock.Ratio   // in force since before at
@@ -83,7 +88,8 @@ type Loop struct {
 	lastUTC    timescale.UTC    // of the last accepted pulse
 	accepted   clock.Mono       // the last accepted pulse
 	heard      clock.Mono       // the last edge of any kind
-	inARow     int
+	inARow     int              // accepted pulses; negative: refused ones
+	lates      int              // late edges in a row
 	needed     int
 	variance   float64          // of x at the last accepted pulse
 	contrary   [3]clock.Seconds // distance of the last refused pulses from the prediction
@@ -91,7 +97,9 @@ type Loop struct {
 
 // New returns a loop that has seen nothing. now is a first reading of clk.
 func New(cfg Config, clk Clock, now clock.Reading) *Loop {
-	return &Loop{cfg: cfg, clock: clk, noise: newNoise(), at: now.Mono, anchor: now, needed: settled, reason: "no pulse yet"}
+	l := &Loop{cfg: cfg, clock: clk, noise: newDensity(), at: now.Mono, anchor: now, needed: settled, reason: "no pulse yet"}
+	l.past.learn()
+	return l
 }
 
 // Mode returns the loop's mode.
@@ -110,13 +118,16 @@ func (l *Loop) Steady() clock.Ratio {
 
 // Restart forgets the phase, so that the next pulses may step the clock again. Only for a unit that serves nothing.
 func (l *Loop) Restart(reason string) {
-	l.mode, l.reason, l.first, l.inARow = FreeRunning, reason, nil, 0
+	l.mode, l.reason, l.first, l.inARow, l.lates = FreeRunning, reason, nil, 0, 0
 	l.past.taken = 0
+	if !l.everLocked {
+		l.noise = newDensity()
+	}
 }
 
 // moved tells the filter that another program moved the clock by d.
 func (l *Loop) moved(d clock.Seconds, reason string) {
-	l.filter.each(func(f *filter) { f.x += float64(d) })
+	l.filter.each(func(f *filter) { f.s[phase] += float64(d) })
 	l.given += d
 	if l.mode == FreeRunning {
 		return
@@ -144,6 +155,14 @@ func (l *Loop) watch(now clock.Reading) bool {
 // Heard tells of an edge that had no label or that was refused elsewhere, so that a holdover is not declared for silence.
 func (l *Loop) Heard(at clock.Mono) { l.heard = max(l.heard, at) }
 
+// Temperature takes a reading of the SoC's temperature; false when it can't be true.
+func (l *Loop) Temperature(at clock.Mono, celsius float64) bool {
+	return l.sensor.Temperature(at, celsius)
+}
+
+// Utilisation takes the processor's utilisation, 0 to 1; false when it can't be true.
+func (l *Loop) Utilisation(at clock.Mono, share float64) bool { return l.sensor.Utilisation(at, share) }
+
 // Measure takes one labelled pulse. now is the present reading. An error is the Clock's.
 func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
 	l.Heard(m.At)
@@ -161,16 +180,32 @@ func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
 	if quiet := m.At.Sub(l.accepted); l.mode == Holdover && l.inARow <= 0 {
 		b.each(func(f *filter) { f.coasted(float64(l.past.expected(quiet)), float64(quiet)) })
 	}
-	r := l.noise.sigma()*l.noise.sigma() + float64(m.Width*m.Width)/12
 	z := float64(m.Offset - l.cfg.Bias)
-	innovation := z - b.mean.x
-	if b.update(z, r) < believable {
+	innovation, variance := z-b.mean.s[phase], b.mean.p[phase][phase]
+	noise := l.noise.widened(float64(m.Width))
+	plain, core := b.update(z, &noise)
+	if plain < believable {
 		return l.refuse(m, now, innovation)
 	}
 	l.filter = b
-	l.noise.learn(innovation)
+	l.noise.learn(innovation, variance)
+	if core < coreShare {
+		if l.lates++; l.lates >= l.mostLates() {
+			return l.refuse(m, now, innovation)
+		}
+		return Late, l.servo()
+	}
 	l.accept(m)
 	return "", l.servo()
+}
+
+// mostLates returns how many late edges in a row are as many stray ones: a third of a busy Pi's edges are late, so that
+// twenty in a row do not happen in a year; but while acquiring the start may be what is wrong.
+func (l *Loop) mostLates() int {
+	if l.mode == Acquiring {
+		return 4
+	}
+	return 20
 }
 
 // begin waits for two pulses that agree, and starts the filter from them.
@@ -185,11 +220,12 @@ func (l *Loop) begin(m pps.Measurement, now clock.Reading) (Refusal, error) {
 	if dt < 0.5 || dt > 2.5 || math.Abs(change) > maxSteer*dt+stepAbove {
 		return Unsteady, nil
 	}
-	r := l.noise.sigma() * l.noise.sigma()
-	l.filter = newBank(filter{
-		x: float64(m.Offset - l.cfg.Bias), y: change/dt - float64(l.steer),
-		p: [3][3]float64{{r, r / dt, 0}, {r / dt, 2 * r / (dt * dt), 0}, {0, 0, initialDrift * initialDrift}},
-	})
+	start := filter{s: state{phase: float64(m.Offset - l.cfg.Bias), frequency: change/dt - float64(l.steer)}}
+	for i, sigma := range oscillator.Prior {
+		start.p[law+i][law+i] = sigma * sigma
+	}
+	start.p[drift][drift] = initialDrift * initialDrift
+	l.filter, l.terms = newBank(start, l.noise.sigma, dt), l.sensor.Terms()
 	l.at, l.given, l.first = m.At, 0, nil
 	l.mode, l.reason = Acquiring, "the loop settles"
 	l.accept(m)
@@ -200,7 +236,7 @@ func (l *Loop) begin(m pps.Measurement, now clock.Reading) (Refusal, error) {
 func (l *Loop) refuse(m pps.Measurement, now clock.Reading, innovation float64) (Refusal, error) {
 	l.inARow = min(0, l.inARow) - 1
 	l.contrary[-l.inARow%len(l.contrary)] = clock.Seconds(math.Abs(innovation))
-	if l.mode == Acquiring && l.inARow <= -3 {
+	if l.mode == Acquiring && (l.inARow <= -3 || l.lates > 0) {
 		l.Restart("pulses do not agree with one another")
 		return l.begin(m, now)
 	}
@@ -208,10 +244,10 @@ func (l *Loop) refuse(m pps.Measurement, now clock.Reading, innovation float64) 
 }
 
 func (l *Loop) accept(m pps.Measurement) {
-	l.accepted, l.lastUTC, l.variance = m.At, m.UTC, l.filter.mean.p[0][0]
-	l.inARow = max(0, l.inARow) + 1
-	l.past.take(m.At, clock.Seconds(l.filter.mean.x)-l.given, clock.Ratio(l.filter.mean.y))
-	near := math.Abs(l.filter.mean.x) < lockedWithin+gateSigmas*math.Sqrt(l.variance)
+	l.accepted, l.lastUTC, l.variance = m.At, m.UTC, l.filter.mean.p[phase][phase]
+	l.inARow, l.lates = max(0, l.inARow)+1, 0
+	l.past.take(m.At, clock.Seconds(l.filter.mean.s[phase])-l.given, clock.Ratio(l.filter.mean.s[frequency]))
+	near := math.Abs(l.filter.mean.s[phase]) < lockedWithin+gateSigmas*math.Sqrt(l.variance)
 	if l.mode != Locked && l.inARow >= l.needed && near {
 		l.mode, l.reason, l.everLocked, l.needed = Locked, "", true, settled
 	}
@@ -229,6 +265,14 @@ func (l *Loop) advanceTo(at clock.Mono) {
 	})
 	l.given += clock.Seconds(l.steer) * dt
 	l.at = at
+	if terms := l.sensor.Terms(); terms != l.terms {
+		var change oscillator.Vector
+		for i := range terms {
+			change[i] = terms[i] - l.terms[i]
+		}
+		l.terms = terms
+		l.filter.each(func(f *filter) { f.sense(&change) })
+	}
 }
 
 // servo steers the clock by what the filter knows, or steps it while that is still allowed.
@@ -240,12 +284,12 @@ func (l *Loop) servo() error {
 	if l.mode == Acquiring {
 		slewing, within = fastSlew, fastSlewTime
 	}
-	if l.mode == Acquiring && math.Abs(l.filter.mean.x) > limit {
-		by := -time.Duration(math.Round(l.filter.mean.x * 1e9))
+	if l.mode == Acquiring && math.Abs(l.filter.mean.s[phase]) > limit {
+		by := -time.Duration(math.Round(l.filter.mean.s[phase] * 1e9))
 		if _, err := l.clock.Step(by); err != nil {
 			return fmt.Errorf("step by %v: %w", by, err)
 		}
-		l.filter.each(func(f *filter) { f.x += by.Seconds() })
+		l.filter.each(func(f *filter) { f.s[phase] += by.Seconds() })
 		l.given += clock.Seconds(by.Seconds())
 		now, err := l.clock.Read()
 		if err != nil {
@@ -253,8 +297,8 @@ func (l *Loop) servo() error {
 		}
 		l.anchor = now
 	}
-	slew := max(-slewing, min(slewing, -l.filter.mean.x/within))
-	want := max(-maxSteer, min(maxSteer, slew-l.filter.mean.y))
+	slew := max(-slewing, min(slewing, -l.filter.mean.s[phase]/within))
+	want := max(-maxSteer, min(maxSteer, slew-l.filter.mean.s[frequency]))
 	actual, effective, err := l.clock.SetFrequency(clock.Ratio(want))
 	if err != nil {
 		return fmt.Errorf("set frequency %.6g: %w", want, err)
@@ -296,14 +340,14 @@ func (l *Loop) Advance(now clock.Reading) error {
 // coast begins a holdover on the last frequency; a drift seen for seconds says nothing about hours.
 func (l *Loop) coast(reason string) {
 	l.mode, l.reason, l.inARow, l.needed = Holdover, reason, 0, settled
-	l.filter.each(func(f *filter) { f.d = 0 })
+	l.filter.each(func(f *filter) { f.s[drift] = 0 })
 }
 
 // predicted returns the offset at an instant not before the filter's.
 func (l *Loop) predicted(at clock.Mono) clock.Seconds {
 	f := l.filter.mean
 	f.move(float64(at.Sub(l.at)), float64(l.steer))
-	return clock.Seconds(f.x)
+	return clock.Seconds(f.s[phase])
 }
 
 // bound returns the bound at an instant: the offset that is known, the state's uncertainty when the last pulse was
@@ -313,10 +357,10 @@ func (l *Loop) bound(at clock.Mono) Bound {
 	quiet := max(0, at.Sub(l.accepted))
 	contradicted := clock.Seconds(0)
 	if -l.inARow >= len(l.contrary) {
-		contradicted = min(l.contrary[0], l.contrary[1], l.contrary[2]) + gateSigmas*clock.Seconds(l.noise.sigma())
+		contradicted = min(l.contrary[0], l.contrary[1], l.contrary[2]) + gateSigmas*clock.Seconds(l.noise.sigma)
 	}
 	return Bound{
-		Pulse: contradicted + clock.Seconds(math.Abs(float64(l.predicted(at)))) + clock.Seconds(stateSigmas*math.Sqrt(l.variance)+l.noise.sigma()) +
+		Pulse: contradicted + clock.Seconds(math.Abs(float64(l.predicted(at)))) + clock.Seconds(stateSigmas*math.Sqrt(l.variance)+l.noise.sigma) +
 			rehearsed*l.past.expected(quiet),
 		Capture:   l.cfg.BiasRange,
 		Reference: l.cfg.Reference,
@@ -343,7 +387,7 @@ func (l *Loop) Estimate(now clock.Reading) Estimate {
 	e.Bound = l.bound(now.Mono)
 	e.Growth = clock.Ratio((l.bound(now.Mono.Add(growthOver)).Total() - e.Bound.Total()) / growthOver)
 	e.Growth = max(e.Growth, 0)
-	e.Frequency = clock.Ratio(l.filter.mean.y)
-	e.FrequencySigma = clock.Ratio(math.Sqrt(l.filter.mean.p[1][1]))
+	e.Frequency = clock.Ratio(l.filter.mean.s[frequency])
+	e.FrequencySigma = clock.Ratio(math.Sqrt(l.filter.mean.p[frequency][frequency]))
 	return e
 }

@@ -38,6 +38,7 @@ type rehearsals struct {
 	taken int // notes ever taken
 	last  clock.Mono
 	level [rehearsalLevels]struct{ square, weight float64 }
+	table [rehearsalLevels]float64 // what learned makes of level; made anew with each note
 }
 
 // take notes the oscillator's phase and frequency at an instant, once in 16 s, and scores what was noted before.
@@ -64,6 +65,7 @@ func (r *rehearsals) take(at clock.Mono, phase clock.Seconds, frequency clock.Ra
 	}
 	r.notes[r.taken%rehearsalNotes] = now
 	r.taken++
+	r.learn()
 }
 
 // expected returns the root mean square error of a holdover of length h.
@@ -73,30 +75,26 @@ func (r *rehearsals) expected(h clock.Seconds) clock.Seconds {
 	}
 	x := math.Log2(float64(h / rehearsalPeriod))
 	if x <= 0 { // shorter than the shortest: frequency error dominates
-		return clock.Seconds(r.learned(0)) * h / rehearsalPeriod
+		return clock.Seconds(r.table[0]) * h / rehearsalPeriod
 	}
 	j := min(int(x), rehearsalLevels-2)
-	a, b := math.Log2(r.learned(j)), math.Log2(r.learned(j+1))
+	a, b := math.Log2(r.table[j]), math.Log2(r.table[j+1])
 	return clock.Seconds(math.Exp2(a + (b-a)*(x-float64(j))))
 }
 
-// learned returns the expected error at level j: what was rehearsed, in as far as there were independent rehearsals, and
-// for the rest the prior or, where that is less, what the next shorter horizon makes likely.
-func (r *rehearsals) learned(j int) float64 {
-	expected := 0.0
-	for i := range j + 1 {
-		h := float64(int64(1)<<i) * float64(rehearsalPeriod)
+// learn fills the table with the expected error at each level: what was rehearsed, in as far as there were independent
+// rehearsals, and for the rest the prior or, where that is less, what the next shorter horizon makes likely.
+func (r *rehearsals) learn() {
+	for j, l := range r.level {
+		h := float64(int64(1)<<j) * float64(rehearsalPeriod)
 		likely := min(priorDrift*h*h/2, priorSpan*h)
-		if l := r.level[i]; l.weight > 0 {
-			if i > 0 {
-				likely = min(likely, perOctave*expected)
-			}
+		if j > 0 && r.level[0].weight > 0 {
+			likely = min(likely, perOctave*r.table[j-1])
+		}
+		if l.weight > 0 {
 			independent := l.weight * float64(rehearsalPeriod) / h
 			likely = math.Sqrt((l.square/l.weight*independent + likely*likely) / (independent + 1))
-		} else if i > 0 && r.level[0].weight > 0 {
-			likely = min(likely, perOctave*expected)
 		}
-		expected = likely
+		r.table[j] = likely
 	}
-	return expected
 }

@@ -131,11 +131,19 @@ func (e *Engine) Take(ev Event) {
 		}
 	case KindEdge:
 		if ev.Edge != nil {
-			e.edge(*ev.Edge)
+			e.edge(*ev.Edge, ev.UTC)
 		}
 	case KindTemperature:
+		if !e.loop.Temperature(ev.At, ev.Value) {
+			e.refuse("temperature out of range")
+			return
+		}
 		e.state.temperature = &ev.Value
 	case KindUtilisation:
+		if !e.loop.Utilisation(ev.At, ev.Value) {
+			e.refuse("utilisation out of range")
+			return
+		}
 		e.state.utilisation = &ev.Value
 	case KindWitness:
 		e.pairing.Witness(pairing.Witness{At: ev.At, UTC: ev.UTC, Uncertainty: clock.Seconds(ev.Value), Drift: witnessRate})
@@ -236,8 +244,8 @@ func (e *Engine) mark(m gnss.TimeMark) {
 	}
 }
 
-// edge takes one captured pulse.
-func (e *Engine) edge(edge pps.Edge) {
+// edge takes one captured pulse and the second it marks, 0 where its source does not know.
+func (e *Engine) edge(edge pps.Edge, utc timescale.UTC) {
 	e.counters.Edges++
 	if !e.read() {
 		return
@@ -247,14 +255,14 @@ func (e *Engine) edge(edge pps.Edge) {
 		e.refuse("pulse while the receiver has no fix")
 		return
 	}
-	utc, reason := e.pairing.Edge(edge, e.loop.Steady())
-	if reason != "" {
-		e.refuse(string(reason))
-		e.loop.Heard(at)
-		if e.pairing.OffGrid() >= offGridLimit && e.loop.Mode() < discipline.Locked {
-			e.pairing.Forget()
+	if utc != 0 {
+		e.fullUTC = true
+	} else {
+		var reason pairing.Reason
+		if utc, reason = e.pairing.Edge(edge, e.loop.Steady()); reason != "" {
+			e.unlabelled(at, reason)
+			return
 		}
-		return
 	}
 	e.counters.Labelled++
 	m := pps.Measurement{
@@ -270,6 +278,15 @@ func (e *Engine) edge(edge pps.Edge) {
 		e.counters.LastOffset = m.Offset
 	}
 	e.publish()
+}
+
+// unlabelled counts an edge that has no second.
+func (e *Engine) unlabelled(at clock.Mono, reason pairing.Reason) {
+	e.refuse(string(reason))
+	e.loop.Heard(at)
+	if e.pairing.OffGrid() >= offGridLimit && e.loop.Mode() < discipline.Locked {
+		e.pairing.Forget()
+	}
 }
 
 const offGridLimit = 10 // edges in a row between two seconds: before the first lock the count is begun anew

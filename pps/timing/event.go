@@ -34,5 +34,6 @@ type Event struct {
 	Value  float64      `json:"value,omitempty"`
 	Text   string       `json:"text,omitempty"`
 
+	// UTC is what the witness read; with KindEdge the second it marks, where its source knows that by itself.
 	UTC timescale.UTC `json:"utc,omitempty"`
 }

@@ -25,6 +25,8 @@ type Config struct {
 	Seconds int
 	// Clock wraps the simulated clock on its way to the Engine, to record it; nil: not.
 	Clock func(discipline.Clock) discipline.Clock
+	// Labelled tells the Engine the second of every edge, as a hardware clock or a trace does; the receiver is silent then.
+	Labelled bool
 	// Begin sees the clock's true error as each second begins, before its pulse is handled; nil: nobody does.
 	Begin func(second int, error clock.Seconds, s *timing.Snapshot)
 	// Take gives the Engine an event; nil: that is all that happens with it.
@@ -100,6 +102,14 @@ type run struct {
 }
 
 func (r *run) take(e timing.Event) {
+	if r.cfg.Labelled {
+		switch e.Kind {
+		case timing.KindEdge:
+			e.UTC = (r.world.Now() + second/2) / second * second
+		case timing.KindReport, timing.KindWitness:
+			return
+		}
+	}
 	if r.cfg.Take != nil {
 		r.cfg.Take(r.engine, e)
 		return
