@@ -300,26 +300,6 @@ func TestDensityScoreHasNoBias(t *testing.T) {
 	}
 }
 
-// A crystal whose frequency makes a random walk of q per sqrt(s) errs by q sqrt(h^3 / 3) in a holdover of h from its true
-// frequency.
-func TestRehearsalsExpectWhatARandomWalkErrs(t *testing.T) {
-	const q = 1e-10
-	rng := rand.New(rand.NewPCG(7, 8))
-	var r rehearsals
-	phase, y := 0.0, 0.0
-	for k := range int64(2 * 86400) {
-		r.take(clock.Mono(k*second), clock.Seconds(phase), clock.Ratio(y))
-		phase += y
-		y += q * rng.NormFloat64()
-	}
-	for _, h := range []float64{16, 64, 256, 1024} {
-		want := q * math.Sqrt(h*h*h/3)
-		if got := float64(r.expected(clock.Seconds(h))); got < 0.8*want || got > 1.25*want {
-			t.Errorf("holdover of %v s: expected %v, want %v", h, got, want)
-		}
-	}
-}
-
 // diagonal returns a covariance of independent phase, frequency and drift, and a law that is known.
 func diagonal(v ...float64) (p covariance) {
 	for i, x := range v {

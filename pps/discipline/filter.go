@@ -21,6 +21,9 @@ const (
 	states                       = law + oscillator.Terms
 )
 
+// law returns the coefficients of the oscillator's law.
+func (f *filter) law() *oscillator.Vector { return (*oscillator.Vector)(f.s[law:]) }
+
 type (
 	state      [states]float64
 	covariance [states][states]float64

@@ -44,7 +44,7 @@ const (
 	stepAgain    = 10e-3  // s; later on, while acquiring anew, only one that would take longer than half a minute
 	gateSigmas   = 6.0    // in the bound, times the core's sigma
 	stateSigmas  = 4.0    // in the bound, for the state's own sigma
-	rehearsed    = 3.0    // in the bound, times the rehearsals' root mean square
+	rehearsed    = 3.5    // in the bound, times the rehearsals' root mean square
 	silence      = 2.6    // s without any edge begin a holdover: two missed pulses and a tick
 	refusing     = 10.0   // s with refused edges only do so as well
 	settled      = 5      // accepted pulses in a row make a lock
@@ -72,7 +72,7 @@ type Loop struct {
 	clock  Clock
 	filter bank
 	noise  density
-	past   rehearsals
+	past   oscillator.Rehearsals
 	sensor oscillator.Sensors
 	terms  oscillator.Vector // that the filters know of
 
@@ -90,6 +90,7 @@ type Loop struct {
 	heard      clock.Mono       // the last edge of any kind
 	inARow     int              // accepted pulses; negative: refused ones
 	lates      int              // late edges in a row
+	missed     int              // late or refused ones in a row
 	needed     int
 	variance   float64          // of x at the last accepted pulse
 	contrary   [3]clock.Seconds // distance of the last refused pulses from the prediction
@@ -97,9 +98,7 @@ type Loop struct {
 
 // New returns a loop that has seen nothing. now is a first reading of clk.
 func New(cfg Config, clk Clock, now clock.Reading) *Loop {
-	l := &Loop{cfg: cfg, clock: clk, noise: newDensity(), at: now.Mono, anchor: now, needed: settled, reason: "no pulse yet"}
-	l.past.learn()
-	return l
+	return &Loop{cfg: cfg, clock: clk, noise: newDensity(), at: now.Mono, anchor: now, needed: settled, reason: "no pulse yet"}
 }
 
 // Mode returns the loop's mode.
@@ -119,7 +118,7 @@ func (l *Loop) Steady() clock.Ratio {
 // Restart forgets the phase, so that the next pulses may step the clock again. Only for a unit that serves nothing.
 func (l *Loop) Restart(reason string) {
 	l.mode, l.reason, l.first, l.inARow, l.lates = FreeRunning, reason, nil, 0, 0
-	l.past.taken = 0
+	l.past.Forget()
 	if !l.everLocked {
 		l.noise = newDensity()
 	}
@@ -178,7 +177,7 @@ func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
 	l.advanceTo(m.At)
 	b := l.filter // changed only if the pulse is believed
 	if quiet := m.At.Sub(l.accepted); l.mode == Holdover && l.inARow <= 0 {
-		b.each(func(f *filter) { f.coasted(float64(l.past.expected(quiet)), float64(quiet)) })
+		b.each(func(f *filter) { f.coasted(float64(l.past.Expected(quiet)), float64(quiet)) })
 	}
 	z := float64(m.Offset - l.cfg.Bias)
 	innovation, variance := z-b.mean.s[phase], b.mean.p[phase][phase]
@@ -193,6 +192,7 @@ func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
 		if l.lates++; l.lates >= l.mostLates() {
 			return l.refuse(m, now, innovation)
 		}
+		l.miss(innovation)
 		return Late, l.servo()
 	}
 	l.accept(m)
@@ -235,7 +235,7 @@ func (l *Loop) begin(m pps.Measurement, now clock.Reading) (Refusal, error) {
 // refuse counts a pulse that is not believed; while acquiring, two of them begin anew.
 func (l *Loop) refuse(m pps.Measurement, now clock.Reading, innovation float64) (Refusal, error) {
 	l.inARow = min(0, l.inARow) - 1
-	l.contrary[-l.inARow%len(l.contrary)] = clock.Seconds(math.Abs(innovation))
+	l.miss(innovation)
 	if l.mode == Acquiring && (l.inARow <= -3 || l.lates > 0) {
 		l.Restart("pulses do not agree with one another")
 		return l.begin(m, now)
@@ -243,10 +243,17 @@ func (l *Loop) refuse(m pps.Measurement, now clock.Reading, innovation float64) 
 	return Outlier, nil
 }
 
+// miss notes how far a pulse was that did not count.
+func (l *Loop) miss(innovation float64) {
+	l.contrary[l.missed%len(l.contrary)] = clock.Seconds(math.Abs(innovation))
+	l.missed++
+}
+
 func (l *Loop) accept(m pps.Measurement) {
 	l.accepted, l.lastUTC, l.variance = m.At, m.UTC, l.filter.mean.p[phase][phase]
-	l.inARow, l.lates = max(0, l.inARow)+1, 0
-	l.past.take(m.At, clock.Seconds(l.filter.mean.s[phase])-l.given, clock.Ratio(l.filter.mean.s[frequency]))
+	l.inARow, l.lates, l.missed = max(0, l.inARow)+1, 0, 0
+	noise := l.sensor.Noise()
+	l.past.Note(m.At, l.bare(), l.variance, clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law(), &noise)
 	near := math.Abs(l.filter.mean.s[phase]) < lockedWithin+gateSigmas*math.Sqrt(l.variance)
 	if l.mode != Locked && l.inARow >= l.needed && near {
 		l.mode, l.reason, l.everLocked, l.needed = Locked, "", true, settled
@@ -271,6 +278,7 @@ func (l *Loop) advanceTo(at clock.Mono) {
 			change[i] = terms[i] - l.terms[i]
 		}
 		l.terms = terms
+		l.past.Sense(at, &terms)
 		l.filter.each(func(f *filter) { f.sense(&change) })
 	}
 }
@@ -333,14 +341,35 @@ func (l *Loop) Advance(now clock.Reading) error {
 	if now.Mono.Sub(l.at) < 1 {
 		return nil
 	}
-	l.advanceTo(now.Mono)
+	l.follow(now.Mono)
 	return l.servo()
 }
+
+// bare returns the phase of the undisciplined oscillator.
+func (l *Loop) bare() clock.Seconds { return clock.Seconds(l.filter.mean.s[phase]) - l.given }
+
+// follow moves the filters to an instant of a holdover by what the rehearsed predictors say.
+func (l *Loop) follow(at clock.Mono) {
+	before, since := l.bare(), l.at
+	l.advanceTo(at)
+	bare := l.past.Coast(at)
+	off := float64(bare - l.bare())
+	y := float64(bare-before) / float64(at.Sub(since))
+	l.filter.each(func(f *filter) {
+		f.s[phase] += off
+		f.s[frequency] += followed * (y - f.s[frequency])
+	})
+}
+
+// followed is how fast the frequency of a holdover turns to what the predictors say: their weights, and with them the
+// phase, may change within a second.
+const followed = 0.1
 
 // coast begins a holdover on the last frequency; a drift seen for seconds says nothing about hours.
 func (l *Loop) coast(reason string) {
 	l.mode, l.reason, l.inARow, l.needed = Holdover, reason, 0, settled
 	l.filter.each(func(f *filter) { f.s[drift] = 0 })
+	l.past.Begin(l.at, l.bare(), clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law())
 }
 
 // predicted returns the offset at an instant not before the filter's.
@@ -356,12 +385,12 @@ func (l *Loop) predicted(at clock.Mono) clock.Seconds {
 func (l *Loop) bound(at clock.Mono) Bound {
 	quiet := max(0, at.Sub(l.accepted))
 	contradicted := clock.Seconds(0)
-	if -l.inARow >= len(l.contrary) {
+	if l.missed >= len(l.contrary) && (l.mode == Holdover || -l.inARow >= len(l.contrary)) {
 		contradicted = min(l.contrary[0], l.contrary[1], l.contrary[2]) + gateSigmas*clock.Seconds(l.noise.sigma)
 	}
 	return Bound{
 		Pulse: contradicted + clock.Seconds(math.Abs(float64(l.predicted(at)))) + clock.Seconds(stateSigmas*math.Sqrt(l.variance)+l.noise.sigma) +
-			rehearsed*l.past.expected(quiet),
+			rehearsed*l.past.Expected(quiet),
 		Capture:   l.cfg.BiasRange,
 		Reference: l.cfg.Reference,
 	}
@@ -369,7 +398,7 @@ func (l *Loop) bound(at clock.Mono) Bound {
 
 // Forecast returns the bound's total if the pulse stopped at now and came back after h seconds.
 func (l *Loop) Forecast(now clock.Mono, h clock.Seconds) clock.Seconds {
-	return l.bound(now).Total() + rehearsed*l.past.expected(h)
+	return l.bound(now).Total() + rehearsed*l.past.Expected(h)
 }
 
 const growthOver = 10 // s over which the bound's growth is given; an Estimate lives for less
@@ -382,7 +411,7 @@ func (l *Loop) Estimate(now clock.Reading) Estimate {
 	}
 	e.HasOffset, e.HasFrequency, e.LastPulse = true, true, l.accepted
 	e.Offset = l.predicted(now.Mono)
-	e.Precision = clock.Seconds(math.Sqrt(l.variance)) + l.past.expected(max(0, now.Mono.Sub(l.accepted)-1))
+	e.Precision = clock.Seconds(math.Sqrt(l.variance)) + l.past.Expected(max(0, now.Mono.Sub(l.accepted)-1))
 	e.Bias, e.BiasSigma = l.cfg.Bias, l.cfg.BiasRange/clock.Seconds(math.Sqrt(3)) // of a uniform range
 	e.Bound = l.bound(now.Mono)
 	e.Growth = clock.Ratio((l.bound(now.Mono.Add(growthOver)).Total() - e.Bound.Total()) / growthOver)

@@ -50,18 +50,21 @@ func (l *lowPass) follow(v, dt, lag float64) { l.value += (v - l.value) * -math.
 
 // Sensors makes terms from readings.
 type Sensors struct {
-	temperature [len(temperatureLags)]lowPass
-	load        [len(loadLags)]lowPass
-	readT       clock.Mono
-	readU       clock.Mono
-	hasT, hasU  bool
-	centre      float64 // temperature from which degrees are counted
+	temperature    [len(temperatureLags)]lowPass
+	load           [len(loadLags)]lowPass
+	readT          clock.Mono
+	readU          clock.Mono
+	hasT, hasU     bool
+	lastT, lastU   float64
+	noiseT, noiseU float64 // variance of a reading times the time between readings
+	centre         float64 // temperature from which degrees are counted
 }
 
 // What a sensor may say; the rest is refused.
 const (
 	coldest, hottest = -40.0, 125.0 // degrees, the range of the chips
 	longestGap       = 600          // s without a reading, after which the lags begin anew
+	learnNoise       = 0.003        // share of a new difference between readings in what is known of their noise
 )
 
 // Temperature takes a reading. It returns false when it can't be true.
@@ -74,6 +77,10 @@ func (s *Sensors) Temperature(at clock.Mono, celsius float64) bool {
 	if !s.hasT {
 		s.centre = celsius
 	}
+	if !fresh && dt > 0 {
+		s.noiseT += learnNoise * ((celsius-s.lastT)*(celsius-s.lastT)/2*dt - s.noiseT)
+	}
+	s.lastT = celsius
 	for i := range s.temperature {
 		if fresh {
 			s.temperature[i].value = celsius - s.centre
@@ -92,6 +99,10 @@ func (s *Sensors) Utilisation(at clock.Mono, share float64) bool {
 	}
 	dt := float64(at.Sub(s.readU))
 	fresh := !s.hasU || dt > longestGap
+	if !fresh && dt > 0 {
+		s.noiseU += learnNoise * ((share-s.lastU)*(share-s.lastU)/2*dt - s.noiseU)
+	}
+	s.lastU = share
 	for i := range s.load {
 		if fresh {
 			s.load[i].value = share
@@ -111,4 +122,19 @@ func (s *Sensors) Terms() Vector {
 		s.load[0].value, u, s.load[2].value,
 		t * t, t * u, u * u,
 	}
+}
+
+// Noise returns the variance of each term that comes from the readings' own noise, which is taken for half the mean square
+// difference of two in a row: what changes slowly does not count.
+func (s *Sensors) Noise() (v Vector) {
+	for i, lag := range temperatureLags {
+		v[i] = s.noiseT / (2 * lag)
+	}
+	for i, lag := range loadLags {
+		v[len(temperatureLags)+i] = s.noiseU / (2 * lag)
+	}
+	t, u := s.temperature[middleLag].value, s.load[middleLag].value
+	tt, uu := v[middleLag], v[len(temperatureLags)+middleLag]
+	v[6], v[7], v[8] = 4*t*t*tt, u*u*tt+t*t*uu, 4*u*u*uu
+	return v
 }

@@ -1,0 +1,95 @@
+package oscillator
+
+import "math"
+
+// regression learns the law of a crystal from mean frequencies over minutes. A Kalman filter over phase that follows every
+// pulse would learn it too, but at the time scale of its own noise, where the sensor's noise hides the temperature's work
+// and the law comes out too weak for hours; means over two minutes have neither.
+//
+//	mean frequency = base + law . mean terms + noise r    base' = base + ageing dt + walk sqrt(dt)
+//
+// The measurement noise r is learned from the innovations.
+type regression struct {
+	s     [unknowns]float64
+	p     [unknowns][unknowns]float64
+	walk  float64 // of the base, per sqrt(s)
+	r2    float64
+	taken int // means
+}
+
+const (
+	base, ageing, firstTerm = 0, 1, 2
+	unknowns                = firstTerm + Terms
+
+	// 4e-9 a day is what a cheap crystal ages in its first weeks.
+	priorAgeing = 5e-14 // 1/s
+	ageingWalk  = 1e-17 // 1/s per sqrt(s): free to change within some months
+	leastNoise  = 3e-12 // of a mean: what the phases' own quantisation leaves
+)
+
+func newRegression(walk float64, law, sigma *Vector) regression {
+	g := regression{walk: walk}
+	g.p[ageing][ageing] = priorAgeing * priorAgeing
+	for i := range law {
+		g.s[firstTerm+i] = law[i]
+		g.p[firstTerm+i][firstTerm+i] = sigma[i] * sigma[i]
+	}
+	return g
+}
+
+// law returns the coefficients.
+func (g *regression) law() *Vector { return (*Vector)(g.s[firstTerm:]) }
+
+// take takes the mean frequency and the mean terms of a window of dt seconds. variance is that of the phase at its ends,
+// noise that of the terms.
+func (g *regression) take(dt, frequency float64, terms *Vector, variance float64, noise *Vector) {
+	r2 := 2*variance/(dt*dt) + leastNoise*leastNoise
+	for i, v := range noise {
+		c := g.s[firstTerm+i]
+		r2 += v * (c*c + g.p[firstTerm+i][firstTerm+i])
+	}
+	if g.taken++; g.taken == 1 {
+		g.s[base] = frequency - g.law().Dot(terms)
+		g.p[base][base] = r2
+	}
+	g.predict(dt)
+	var h, ph [unknowns]float64
+	h[base] = 1
+	copy(h[firstTerm:], terms[:])
+	known, expected := 0.0, 0.0
+	for i := range ph {
+		for j, v := range h {
+			ph[i] += g.p[i][j] * v
+		}
+		known += h[i] * ph[i]
+		expected += h[i] * g.s[i]
+	}
+	over := 1 / (known + r2)
+	for i := range ph {
+		g.s[i] += ph[i] * over * (frequency - expected)
+		for j := range i + 1 {
+			m := g.p[i][j] - ph[i]*ph[j]*over
+			g.p[i][j], g.p[j][i] = m, m
+		}
+	}
+}
+
+func (g *regression) predict(dt float64) {
+	g.s[base] += g.s[ageing] * dt
+	for j := range unknowns {
+		g.p[base][j] += dt * g.p[ageing][j]
+	}
+	for i := range unknowns {
+		g.p[i][base] += dt * g.p[i][ageing]
+	}
+	g.p[base][base] += g.walk * g.walk * dt
+	g.p[ageing][ageing] += ageingWalk * ageingWalk * dt
+}
+
+// sigma returns the standard deviations of the coefficients.
+func (g *regression) sigma() (v Vector) {
+	for i := range v {
+		v[i] = math.Sqrt(max(0, g.p[firstTerm+i][firstTerm+i]))
+	}
+	return v
+}

@@ -1,0 +1,321 @@
+package oscillator
+
+import (
+	"math"
+
+	"timeball/pps/clock"
+)
+
+// Rehearsals try out holdovers while there is a pulse. Every 16 s the bare oscillator's phase is noted together with what
+// each of several predictors would say of its frequency from then on, and every later note tells how far a clock that had
+// coasted since then on each of them would be off by now. For every horizon the predictors are weighted by what they have
+// erred, and their weighted root mean square error is what a real holdover of that length is expected to err.
+//
+// The zero value is ready.
+type Rehearsals struct {
+	terms    Vector // now
+	integral Vector // of the terms over time, s
+	sensed   clock.Mono
+	hasTerms bool
+
+	notes [ringNotes]note
+	taken int // notes ever taken since the last gap
+	last  clock.Mono
+
+	regression [len(walks)]regression
+
+	scored [levels]int // rehearsals ever
+	score  [levels][predictors]struct{ square, weight float64 }
+	table  [levels][predictors]float64 // log2 of the expected error in s; made anew with each note
+	ready  bool
+
+	began clock.Mono // of the holdover that is real
+	from  note
+}
+
+const (
+	period    = 16.0 // s between notes
+	ringNotes = 5400 // a day of notes
+	levels    = 13   // horizons of 16 s times 2^0 to 2^12, 18.2 h
+
+	// Before there are rehearsals a crystal is taken to drift by priorDrift per second, as in the minutes after a change of
+	// load, but never to leave its frequency by more than priorSpan, which is a room's worth of temperature for a Pi's.
+	priorDrift = 2e-10
+	priorSpan  = 1e-6
+
+	// An error that grows with the square of time, as that of a lasting drift, is 4 times as large an octave on; with the
+	// 1.5th power, as that of a random walk of frequency, 2.8 times.
+	perOctave = 3.5
+
+	// A rehearsal is forgotten over three days, which keeps a daily cycle in mind. Before there are so many, a quarter of
+	// them is remembered: the predictors learn too, and what they were worth at first says little.
+	remembered = 3 * 86400 / period
+	unlearning = 4
+)
+
+// A predictor says what the frequency will be.
+type predictor struct {
+	kind   predictorKind
+	window int // notes over which steady and lawful take the mean; 0 = the filter's present frequency
+	law    int // regression whose law, and for lasting also base and ageing, is followed
+}
+
+type predictorKind uint8
+
+const (
+	steady  predictorKind = iota // the mean frequency, whatever the sensors say
+	present                      // the filter's present frequency and law
+	lawful                       // the mean frequency, then the law of a regression
+	lasting                      // base, ageing and law of a regression
+)
+
+// walks are the random walks of the base, per sqrt(s), for which there is a regression each: from an oven-controlled
+// crystal to one whose temperature the sensors tell only in part.
+var walks = [...]float64{1e-13, 3e-12, 2e-11, 2e-10}
+
+const predictors = 10
+
+var candidates = [predictors]predictor{
+	{kind: steady}, {kind: steady, window: 256}, {kind: steady, window: 4096}, // now, 1.1 h, 18.2 h
+	{kind: present}, {kind: lawful, law: 2}, {kind: lawful, law: 2, window: 64}, // now, now, 17 min
+	{kind: lasting, law: 0}, {kind: lasting, law: 1}, {kind: lasting, law: 2}, {kind: lasting, law: 3},
+}
+
+// regressed is how many notes a regression's means take: 128 s.
+const regressed = 8
+
+// note is the oscillator at one instant and what the predictors say of it.
+type note struct {
+	at       clock.Mono
+	phase    float64 // s, as if the clock had never been steered
+	integral Vector
+	law      [len(walks) + 1]Vector // of the regressions and, last, of the filter
+	base     [predictors]float64    // frequency, less the law's part for those that follow one
+	ageing   [predictors]float64    // per second
+}
+
+// follows returns the law that predictor p follows, nil when it follows none.
+func (n *note) follows(p int) *Vector {
+	switch c := candidates[p]; c.kind {
+	case present:
+		return &n.law[len(walks)]
+	case lawful, lasting:
+		return &n.law[c.law]
+	}
+	return nil
+}
+
+// advance returns how far predictor p says that the phase moves within h seconds from n, when the terms' integral has
+// become integral.
+func (n *note) advance(p int, h float64, integral *Vector) float64 {
+	phase := n.base[p]*h + n.ageing[p]*h*h/2
+	if law := n.follows(p); law != nil {
+		for i := range integral {
+			phase += law[i] * (integral[i] - n.integral[i])
+		}
+	}
+	return phase
+}
+
+// Sense takes the terms of the law as they are from an instant on.
+func (r *Rehearsals) Sense(at clock.Mono, terms *Vector) {
+	r.integrate(at)
+	r.terms, r.hasTerms = *terms, true
+}
+
+func (r *Rehearsals) integrate(at clock.Mono) {
+	if dt := float64(at.Sub(r.sensed)); r.hasTerms && dt > 0 {
+		for i := range r.integral {
+			r.integral[i] += r.terms[i] * dt
+		}
+	}
+	r.sensed = max(r.sensed, at)
+}
+
+// Forget drops the notes, as after a gap; what was learned of the predictors stays.
+func (r *Rehearsals) Forget() { r.taken = 0 }
+
+// Note notes the phase of the bare oscillator, whose variance is given, and the filter's frequency and law, once in 16 s, and
+// scores the notes before. noise is the variance of the terms.
+func (r *Rehearsals) Note(at clock.Mono, phase clock.Seconds, variance float64, y clock.Ratio, law, noise *Vector) {
+	since := float64(at.Sub(r.last))
+	if r.taken > 0 && since < period-0.5 {
+		return
+	}
+	if r.taken > 0 && since > 2*period {
+		r.taken = 0 // horizons are counted in notes
+	}
+	r.last = at
+	r.integrate(at)
+	r.start()
+	now := r.describe(at, phase, y, law)
+	r.regress(&now, variance, noise)
+	r.rehearse(&now)
+	r.notes[r.taken%ringNotes] = now
+	r.taken++
+	r.learn()
+}
+
+// start makes the regressions at the first need.
+func (r *Rehearsals) start() {
+	if r.regression[0].walk != 0 {
+		return
+	}
+	var nothing Vector
+	for i, walk := range walks {
+		r.regression[i] = newRegression(walk, &nothing, &Prior)
+	}
+}
+
+// back returns the note so many notes ago; 1 is the last one.
+func (r *Rehearsals) back(n int) *note { return &r.notes[(r.taken-n)%ringNotes] }
+
+// describe makes a note of the present.
+func (r *Rehearsals) describe(at clock.Mono, phase clock.Seconds, y clock.Ratio, law *Vector) note {
+	n := note{at: at, phase: float64(phase), integral: r.integral}
+	for i := range r.regression {
+		n.law[i] = *r.regression[i].law()
+	}
+	n.law[len(walks)] = *law
+	for p, c := range candidates {
+		window := min(c.window, r.taken, ringNotes-1)
+		follows := n.follows(p)
+		switch {
+		case c.kind == lasting && r.regression[c.law].taken > 0:
+			n.base[p], n.ageing[p] = r.regression[c.law].s[base], r.regression[c.law].s[ageing]
+		case window >= 2:
+			n.base[p] = mean(r.back(window), &n, follows)
+		default:
+			n.base[p] = float64(y)
+			if follows != nil {
+				n.base[p] -= follows.Dot(&r.terms)
+			}
+		}
+	}
+	return n
+}
+
+// mean returns the mean frequency between two notes, less the part of a law, which may be nil.
+func mean(from, to *note, law *Vector) float64 {
+	phase := to.phase - from.phase
+	if law != nil {
+		for i := range law {
+			phase -= law[i] * (to.integral[i] - from.integral[i])
+		}
+	}
+	return phase / float64(to.at.Sub(from.at))
+}
+
+// regress gives the regressions the means since the note so many notes ago.
+func (r *Rehearsals) regress(now *note, variance float64, noise *Vector) {
+	if r.taken == 0 || r.taken%regressed != 0 {
+		return
+	}
+	then := r.back(regressed)
+	dt := float64(now.at.Sub(then.at))
+	var terms Vector
+	for i := range terms {
+		terms[i] = (now.integral[i] - then.integral[i]) / dt
+	}
+	for i := range r.regression {
+		r.regression[i].take(dt, mean(then, now, nil), &terms, variance, noise)
+	}
+}
+
+// rehearse scores what the predictors said at each horizon ago.
+func (r *Rehearsals) rehearse(now *note) {
+	for j := range levels {
+		n := 1 << j
+		if n > r.taken || n >= ringNotes {
+			return
+		}
+		then := r.back(n)
+		r.scored[j]++
+		keep := 1 - max(1/remembered, unlearning/(float64(r.scored[j])+unlearning))
+		moved, h := now.phase-then.phase, float64(now.at.Sub(then.at))
+		for p := range predictors {
+			err := moved - then.advance(p, h, &now.integral)
+			s := &r.score[j][p]
+			s.square = keep*s.square + err*err
+			s.weight = keep*s.weight + 1
+		}
+	}
+}
+
+// learn fills the table with the expected error of each predictor at each level: what was rehearsed, in as far as there
+// were independent rehearsals, and for the rest the prior or, where that is less, what the next shorter horizon makes
+// likely.
+func (r *Rehearsals) learn() {
+	for p := range predictors {
+		before := 0.0
+		for j := range levels {
+			h := float64(int64(1)<<j) * period
+			likely := min(priorDrift*h*h/2, priorSpan*h)
+			if j > 0 && r.score[0][p].weight > 0 {
+				likely = min(likely, perOctave*before)
+			}
+			if s := r.score[j][p]; s.weight > 0 {
+				independent := s.weight * period / h
+				likely = math.Sqrt((s.square/s.weight*independent + likely*likely) / (independent + 1))
+			}
+			r.table[j][p], before = math.Log2(max(likely, 1e-15)), likely
+		}
+	}
+	r.ready = true
+}
+
+// expect returns the expected error of each predictor in a holdover of h seconds, and their weights, which sum to 1.
+func (r *Rehearsals) expect(h float64) (errors, weights [predictors]float64) {
+	if !r.ready {
+		r.learn()
+	}
+	x := max(0, math.Log2(h/period))
+	j := min(int(x), levels-2)
+	sum := 0.0
+	for p := range predictors {
+		errors[p] = math.Exp2(r.table[j][p] + (r.table[j+1][p]-r.table[j][p])*(x-float64(j)))
+		if h < period { // shorter than the shortest: frequency error dominates
+			errors[p] *= h / period
+		}
+		square := errors[p] * errors[p]
+		weights[p] = 1 / (square*square*square + 1e-300)
+		sum += weights[p]
+	}
+	for p := range weights {
+		weights[p] /= sum
+	}
+	return errors, weights
+}
+
+// Expected returns the root mean square error expected of a holdover of length h.
+func (r *Rehearsals) Expected(h clock.Seconds) clock.Seconds {
+	if h <= 0 {
+		return 0
+	}
+	errors, weights := r.expect(float64(h))
+	square := 0.0
+	for p, e := range errors {
+		square += weights[p] * e * e
+	}
+	return clock.Seconds(math.Sqrt(square))
+}
+
+// Begin begins a real holdover with what is known now.
+func (r *Rehearsals) Begin(at clock.Mono, phase clock.Seconds, y clock.Ratio, law *Vector) {
+	r.integrate(at)
+	r.start()
+	r.began = at
+	r.from = r.describe(at, phase, y, law)
+}
+
+// Coast returns the phase of the bare oscillator at an instant of the holdover, as predicted.
+func (r *Rehearsals) Coast(at clock.Mono) clock.Seconds {
+	r.integrate(at)
+	h := float64(at.Sub(r.began))
+	_, weights := r.expect(max(h, 1))
+	phase := r.from.phase
+	for p, w := range weights {
+		phase += w * r.from.advance(p, h, &r.integral)
+	}
+	return clock.Seconds(phase)
+}
