@@ -145,11 +145,27 @@ func TestRunMayBeCut(t *testing.T) {
 	}
 }
 
+func TestAppointmentsOfOneInstantKeepTheirOrder(t *testing.T) {
+	w := New(Config{Model: named(t, "perfect"), Start: start})
+	for k := range 5 {
+		w.at(appointment{at: start + 10, by: time.Duration(k), do: (*World).foreignStep})
+		w.at(appointment{at: start + 5, by: time.Duration(k), do: (*World).foreignStep})
+	}
+	for i, a := range w.agenda[1:] {
+		if want := start + 5*timescale.UTC(1+i/5); a.at != want || a.by != time.Duration(i%5) {
+			t.Errorf("%d: at %v number %d", i, a.at-start, a.by)
+		}
+	}
+}
+
 func TestWorldThatBeginsWithinASecond(t *testing.T) {
 	w := New(Config{Model: named(t, "perfect"), Start: start + second*6/10, E0: time.Second})
 	all := listen(w, 2*time.Second)
 	if n := len(ofKind(all, timing.KindTick)); n != 8 {
 		t.Errorf("%d ticks in two seconds", n)
+	}
+	if n := len(ofKind(all, timing.KindReport)); n != 2 {
+		t.Errorf("%d reports in two seconds", n)
 	}
 	edges := ofKind(all, timing.KindEdge)
 	if len(edges) != 2 || edges[0].Edge.Earliest != 1e9+4e8 {
@@ -245,7 +261,10 @@ func TestFaultsBeginAndEnd(t *testing.T) {
 				edges++
 			case timing.KindReport:
 				messages++
-				if h.Report.Mark.Valid && h.Report.Fix.Valid {
+				if h.Report.Mark.Valid != h.Report.Fix.Valid {
+					t.Errorf("mark valid %v, fix valid %v", h.Report.Mark.Valid, h.Report.Fix.Valid)
+				}
+				if h.Report.Mark.Valid {
 					fixed++
 				}
 			}
@@ -329,7 +348,7 @@ func TestRecordingSaysItAgain(t *testing.T) {
 	}
 	var data []byte
 	say := func(parts ...[]byte) { data = append(data, bytes.Join(parts, nil)...) }
-	say([]byte("# a note\n# another\n"), rmc(-1, false), rmc(0, true), tail(0), rmc(1, true), []byte("noise$GP"), rmc(3, true), tail(3))
+	say([]byte("# a note\n# another\n"), rmc(-1, false), rmc(0, true), tail(0), rmc(1, true), []byte("noise$GP"), rmc(3, true), rmc(0, true), tail(3))
 	cut := data[:len(data)-20]
 	r, err := NewRecording(cut, 9600, 150*time.Millisecond)
 	if err != nil {
@@ -343,7 +362,7 @@ func TestRecordingSaysItAgain(t *testing.T) {
 		0:  append(rmc(0, true), tail(0)...),
 		1:  append(rmc(1, true), "noise$GP"...),
 		2:  nil,
-		3:  append(rmc(3, true), tail(3)[:len(tail(3))-20]...),
+		3:  bytes.Join([][]byte{rmc(3, true), rmc(0, true), tail(3)[:len(tail(3))-20]}, nil),
 		4:  nil,
 	} {
 		if got := r.Burst(start+timescale.UTC(k)*second, true); !bytes.Equal(got, want) {
