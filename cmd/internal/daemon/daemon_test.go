@@ -3,6 +3,8 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"timeball/board"
+	"timeball/board/store"
 	"timeball/cmd/internal/appliance"
 	"timeball/cmd/internal/config"
 	"timeball/pps/sysclock"
@@ -220,6 +223,26 @@ func TestMonitorNeverSteersThisMachine(t *testing.T) {
 	}
 }
 
+func TestMonitorHoldsForASimulatedBoard(t *testing.T) {
+	for _, want := range []bool{true, false} {
+		o, err := parse([]string{"-board", "sim", fmt.Sprintf("-monitor=%v", want)}, &buffer{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := o.configuration()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := program{}.newBoard(o, cfg, &appliance.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := b.(*appliance.SimBoard).Monitor; got != want {
+			t.Errorf("Monitor = %v, want %v", got, want)
+		}
+	}
+}
+
 // A board on which nothing works yet runs, serves "not synchronised" and says what is missing.
 func TestDaemonRunsWithoutReceiver(t *testing.T) {
 	gone := filepath.Join(t.TempDir(), "ttyGONE")
@@ -275,7 +298,7 @@ func TestDaemonKeepsStateAndRecording(t *testing.T) {
 			t.Errorf("log:\n%s", r.log)
 		}
 	}
-	if floor := appliance.Floor(storeAt(state), 0, discard()); floor == 0 {
+	if floor := appliance.Floor(store.Dir(state), 0, slog.New(slog.DiscardHandler)); floor == 0 {
 		t.Error("no date was kept")
 	}
 	f, err := os.Open(record)

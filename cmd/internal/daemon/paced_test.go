@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"log/slog"
 	"math"
 	"net/http"
 	"net/netip"
@@ -20,13 +19,9 @@ import (
 
 	beevik "github.com/beevik/ntp"
 
-	"timeball/board/store"
 	"timeball/cmd/internal/peers"
 	"timeball/web/api"
 )
-
-func storeAt(dir string) store.Dir { return store.Dir(dir) }
-func discard() *slog.Logger        { return slog.New(slog.DiscardHandler) }
 
 // patience is how long a test waits for what takes at most half of it on an idle machine.
 const patience = 40 * time.Second
@@ -249,14 +244,6 @@ func TestDaemonAtAnotherPaceServesNoNTP(t *testing.T) {
 	if s := r.status(t); s.Mode != "locked" || len(s.Addresses) != 0 || s.UptimeSeconds > 10 || math.Abs(*s.SimErrorSeconds) > *s.BoundSeconds {
 		t.Errorf("status %+v", s)
 	}
-	if err := r.stop(); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestDaemonMonitorsASimulatedBoard(t *testing.T) {
-	r := run(t, program{}, "-board", "sim", "-model", "perfect", "-monitor", "-pace", "50", "-http", "127.0.0.1:0")
-	r.waitLock(t) // a perfect clock needs no steering
 	if err := r.stop(); err != nil {
 		t.Error(err)
 	}
