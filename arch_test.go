@@ -39,7 +39,8 @@ var mayImport = map[string][]string{
 // pure are the packages that only compute: no clock, no input or output, no goroutine, no log. Those that do not exist
 // yet are held to it from their first line.
 var pure = []string{
-	"gnss", "gnss/timescale", "gnss/scan", "gnss/nmea", "gnss/ubx", "gnss/casic", "gnss/receiver", "gnss/integrity",
+	"gnss", "gnss/timescale", "gnss/scan", "gnss/wire", "gnss/banner", "gnss/nmea", "gnss/ubx", "gnss/casic", "gnss/decode",
+	"gnss/receiver", "gnss/integrity",
 	"pps", "pps/clock", "pps/pairing", "pps/discipline", "pps/oscillator", "pps/stability", "pps/timing",
 	"server/ntp", "server/publish", "server/select",
 	"web/api",

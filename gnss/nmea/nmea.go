@@ -11,35 +11,29 @@
 package nmea
 
 import (
-	"errors"
 	"strings"
 
 	nmea "github.com/adrianmo/go-nmea"
 
 	"timeball/gnss"
+	"timeball/gnss/banner"
 	"timeball/gnss/scan"
 	"timeball/gnss/timescale"
 )
 
 // Refused says why a sentence was not used.
-type Refused struct {
-	Reason  string // one of the Reason constants: a key to count by
-	Message string // the type of the sentence, "GNRMC"
-	Detail  string // what was seen
-}
+type Refused = gnss.Refused
 
 // The reasons for which a sentence is refused.
 const (
-	ReasonProtocol = "protocol" // not an NMEA packet
-	ReasonChecksum = "checksum" // no checksum or a wrong one
-	ReasonFields   = "fields"   // fields are missing or not what they should be
-	ReasonTime     = "time"     // no such time of day
-	ReasonDate     = "date"     // no such date
-	ReasonPosition = "position" // no such place
-	ReasonPanic    = "panic"    // the parser broke on it
+	ReasonProtocol = gnss.ReasonProtocol
+	ReasonChecksum = gnss.ReasonChecksum
+	ReasonFields   = gnss.ReasonFields
+	ReasonTime     = gnss.ReasonTime
+	ReasonDate     = gnss.ReasonDate
+	ReasonPosition = gnss.ReasonPosition
+	ReasonPanic    = gnss.ReasonPanic
 )
-
-func (r *Refused) Error() string { return "nmea: " + r.Reason + ": " + r.Message + ": " + r.Detail }
 
 // Decoder turns sentences of one receiver into reports. It remembers what several sentences tell together: whether
 // there is a fix, the century, and the satellites. Its memory is bounded. Use NewDecoder.
@@ -51,7 +45,7 @@ type Decoder struct {
 	fullYear int           // of the last valid ZDA; 0 = none
 	fixes    fixes
 	sky      sky
-	who      identity
+	who      banner.Identity
 }
 
 // NewDecoder returns a Decoder that has heard nothing. Two-digit years are of 1980 to 2079.
@@ -74,17 +68,20 @@ func (d *Decoder) SetFirstYear(first int) { d.first = first }
 // and "" when it told nothing.
 func (d *Decoder) Receiver() string { return d.who.String() }
 
+// Identity returns the same as Receiver, to be weighed against what other protocols tell.
+func (d *Decoder) Identity() banner.Identity { return d.who }
+
 // Decode reports what p tells. An error is a *Refused.
 func (d *Decoder) Decode(p scan.Packet) (gnss.Report, error) {
 	if p.Protocol != scan.NMEA || len(p.Data) == 0 {
-		return gnss.Report{}, &Refused{ReasonProtocol, "", p.Protocol.String()}
+		return gnss.Report{}, &Refused{Protocol: "nmea", Reason: ReasonProtocol, Detail: p.Protocol.String()}
 	}
 	body, ok := verified(p.Data)
 	if !ok {
-		return gnss.Report{}, &Refused{ReasonChecksum, "", quote(p.Data)}
+		return gnss.Report{}, &Refused{Protocol: "nmea", Reason: ReasonChecksum, Detail: quote(p.Data)}
 	}
 	address, _, _ := strings.Cut(body, ",")
-	d.who.address(address)
+	d.who.Address(address)
 	if p.Data[0] != '$' || !wanted(address) {
 		return gnss.Report{}, nil
 	}
@@ -158,22 +155,12 @@ func refusal(err error, address string, raw []byte) *Refused {
 	if !ok {
 		r = &Refused{Reason: ReasonFields}
 	}
-	r.Message, r.Detail = clean(address), quote(raw)
+	r.Protocol, r.Message, r.Detail = "nmea", banner.Clean(address), quote(raw)
 	return r
 }
 
 // quote returns a short printable form of a sentence.
-func quote(b []byte) string { return clean(string(b[:min(len(b), 90)])) }
-
-// clean replaces everything but printable ASCII by '.'.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '.'
-		}
-		return r
-	}, s)
-}
+func quote(b []byte) string { return banner.Clean(string(b[:min(len(b), 90)])) }
 
 // report checks s and turns it into what it tells.
 func (d *Decoder) report(s nmea.Sentence, p scan.Packet) (gnss.Report, error) {
@@ -205,11 +192,8 @@ func (d *Decoder) stamp(year, month, day int) (*gnss.TimeMark, error) {
 		Year: year, Month: month, Day: day,
 		Hour: t.hour, Minute: t.minute, Second: t.second, Nanosecond: t.nanosecond,
 	}.UTC()
-	if errors.Is(err, timescale.ErrTime) {
-		return nil, &Refused{Reason: ReasonTime}
-	}
 	if err != nil {
-		return nil, &Refused{Reason: ReasonDate}
+		return nil, &Refused{Reason: gnss.ReasonOf(err)}
 	}
 	m := d.mark
 	m.UTC, m.Leap60 = at, t.second == 60

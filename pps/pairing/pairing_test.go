@@ -183,7 +183,11 @@ func TestLongBurstNeedsAWitness(t *testing.T) {
 		t.Errorf("%q, anchored %v, want %q", reason, p.Anchored(), LongBurst)
 	}
 	p.Burst(0.79)
-	run(&p, 5, 8, 0.3)
+	run(&p, 5, 6, 0.3)
+	if p.Anchored() {
+		t.Error("anchored by marks of long bursts")
+	}
+	run(&p, 6, 8, 0.3)
 	wantLabel(t, &p, 8)
 }
 
@@ -650,19 +654,31 @@ func TestReceiverThatMovesItsPulses(t *testing.T) {
 func TestWitnessIsGivenUpOnlyByMarksInARow(t *testing.T) {
 	var p Pairing
 	p.Witness(witnessAt(0, 0, 0.1))
-	for k := range 60 {
+	for k := range 29 {
 		p.Edge(edgeAt(float64(k)), ppm500)
-		p.Edge(edgeAt(float64(k)+0.5), ppm500) // nothing is fixed
-		if k%6 == 0 {
-			p.clean = 1
-			p.Mark(rmc(k, float64(k)+0.6), ppm500)
-			continue
+		m, want := rmc(k+86400, float64(k)+0.3), NotWitnessed
+		if k == 9 || k == 19 { // after nine contrary ones
+			m, want = rmc(k, float64(k)+0.3), ""
 		}
-		p.clean = 1
-		p.Mark(rmc(k+86400, float64(k)+0.6), ppm500)
+		if reason := p.Mark(m, ppm500); reason != want {
+			t.Errorf("mark %d: %q, want %q", k, reason, want)
+		}
 	}
-	if !p.hasWit {
-		t.Error("given up although every sixth mark agrees")
+	if !p.hasWit || p.Anchored() {
+		t.Errorf("has a witness %v, anchored %v", p.hasWit, p.Anchored())
+	}
+}
+
+func TestDelayIsAWitnessOnlyWhenItIsKnownWell(t *testing.T) {
+	p := fixed(t, 0.3)
+	for k := 11; k < 21; k++ {
+		if p.history("GNZDA", 0).counted {
+			t.Errorf("believed after %d marks", k-11)
+		}
+		p.Mark(of("GNZDA", rmc(k, float64(k)+0.4)), ppm500)
+	}
+	if !p.history("GNZDA", 0).counted {
+		t.Error("not believed after ten marks")
 	}
 }
 

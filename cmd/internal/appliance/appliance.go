@@ -8,6 +8,7 @@
 package appliance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -142,14 +145,13 @@ func (u *Unit) Page() string {
 		return ""
 	}
 	addr := u.page.Addr().(*net.TCPAddr).AddrPort()
-	host := addr.Addr().Unmap().String()
-	if addr.Addr().IsUnspecified() {
-		host = u.cfg.Web.Name
+	ip := addr.Addr().Unmap()
+	host := ip.String()
+	if ip.IsUnspecified() {
+		host = cmp.Or(u.cfg.Web.Name, "localhost")
 	}
-	if addr.Port() == 80 { // what http means
-		return "http://" + host + "/"
-	}
-	return fmt.Sprintf("http://%s/", net.JoinHostPort(host, fmt.Sprint(addr.Port())))
+	host = net.JoinHostPort(host, strconv.Itoa(int(addr.Port())))
+	return "http://" + strings.TrimSuffix(host, ":80") + "/" // 80 is what http means
 }
 
 // Locked returns a channel that is closed when the unit has locked for the first time.

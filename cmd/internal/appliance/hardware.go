@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,15 +92,21 @@ func (c eraClock) Step(by time.Duration) (clock.Era, error) {
 // hardwareClock serves the machine's own clock.
 type hardwareClock Hardware
 
-// Now implements server.Clock. When the clock can't be read its last reading is given, which the Reference soon outlives.
+// unreadable is the Era of a reading that could not be made: no Reference is of it, so nothing is served on it.
+const unreadable clock.Era = math.MaxUint32
+
+// Now implements server.Clock. When the clock can't be read its last reading is given, as of an Era that is nobody's.
 func (c *hardwareClock) Now() clock.Reading {
 	c.reading.Lock()
 	defer c.reading.Unlock()
-	if now, err := c.Reader(); err == nil {
-		now.Era = clock.Era(c.era.Load())
-		c.last = now
+	now, err := c.Reader()
+	if err != nil {
+		c.last.Era = unreadable
+		return c.last
 	}
-	return c.last
+	now.Era = clock.Era(c.era.Load())
+	c.last = now
+	return now
 }
 
 // FromKernel implements server.Clock: the kernel stamps packets with the very clock that is served. Until an Era is older

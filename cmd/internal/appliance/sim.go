@@ -76,7 +76,8 @@ func (b *SimBoard) Run(ctx context.Context, take func(timing.Event)) error {
 		if !b.world.Run(b.truth(time.Now())+1, take) {
 			return nil // the world has ended: nothing more can come
 		}
-		timer.Reset(time.Duration(int64(b.world.Next()-b.truth(time.Now())) / b.pace))
+		wait := int64(b.world.Next() - b.truth(time.Now()))
+		timer.Reset(time.Duration((wait + b.pace - 1) / b.pace)) // rounded up: not a nanosecond too early again and again
 	}
 }
 

@@ -202,25 +202,32 @@ func (p program) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: cfg.Log.Slog()}))
-	u := unitConfig(o, cfg, p.build, log)
-	board, err := p.newBoard(o, cfg, &u)
-	if err != nil {
-		return err
-	}
+	var record *os.File
 	if o.record != "" {
-		f, err := os.Create(o.record)
-		if err != nil {
+		if record, err = os.Create(o.record); err != nil {
 			return fmt.Errorf("-record: %w", err)
 		}
-		defer f.Close()
-		u.Record = f
+		defer record.Close()
 	}
-	unit, err := appliance.New(u, board)
+	unit, err := p.newUnit(o, cfg, record)
 	if err != nil {
 		return err
 	}
 	return p.serve(ctx, unit)
+}
+
+// newUnit makes the unit, which records to record unless that is nil.
+func (p program) newUnit(o options, cfg config.Config, record *os.File) (*appliance.Unit, error) {
+	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: cfg.Log.Slog()}))
+	u := unitConfig(o, cfg, p.build, log)
+	if record != nil {
+		u.Record = record
+	}
+	board, err := p.newBoard(o, cfg, &u)
+	if err != nil {
+		return nil, err
+	}
+	return appliance.New(u, board)
 }
 
 // serve runs the unit, and says in plain lines where it is, when it has locked and that it has ended.
