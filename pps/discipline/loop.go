@@ -295,7 +295,7 @@ func (l *Loop) servo() error {
 	if l.mode == Acquiring && math.Abs(l.filter.mean.s[phase]) > limit {
 		by := -time.Duration(math.Round(l.filter.mean.s[phase] * 1e9))
 		if _, err := l.clock.Step(by); err != nil {
-			return fmt.Errorf("step by %v: %w", by, err)
+			return fmt.Errorf("step: %w", err)
 		}
 		l.filter.each(func(f *filter) { f.s[phase] += by.Seconds() })
 		l.given += clock.Seconds(by.Seconds())
@@ -309,7 +309,7 @@ func (l *Loop) servo() error {
 	want := max(-maxSteer, min(maxSteer, slew-l.filter.mean.s[frequency]))
 	actual, effective, err := l.clock.SetFrequency(clock.Ratio(want))
 	if err != nil {
-		return fmt.Errorf("set frequency %.6g: %w", want, err)
+		return fmt.Errorf("set frequency: %w", err)
 	}
 	l.advanceTo(max(effective, l.at))
 	l.steer = actual

@@ -63,7 +63,7 @@ type Engine struct {
 	state    receiverState
 	change   []Change
 	snapshot *Snapshot
-	fault    string // what the Clock answered last, "" when it obeyed
+	faults   [requests]string // what the Clock answered last, "" when it obeyed
 }
 
 // receiverState is what is shown of the receiver.
@@ -73,9 +73,25 @@ type receiverState struct {
 	text        string
 	serial      string
 	capture     string
-	temperature *float64
-	utilisation *float64
+	temperature sensed
+	utilisation sensed
 	leap        *gnss.LeapNotice
+}
+
+// sensed is a sensor's last reading.
+type sensed struct {
+	value *float64
+	at    clock.Mono
+}
+
+// sensorLifetime is how long a reading is shown: a sensor that has died is not known any more.
+const sensorLifetime = 30 // s
+
+func (s sensed) fresh(now clock.Mono) *float64 {
+	if now.Sub(s.at) > sensorLifetime {
+		return nil
+	}
+	return s.value
 }
 
 // New returns an Engine that steers clk.
@@ -138,13 +154,13 @@ func (e *Engine) Take(ev Event) {
 			e.refuse("temperature out of range")
 			return
 		}
-		e.state.temperature = &ev.Value
+		e.state.temperature = sensed{&ev.Value, ev.At}
 	case KindUtilisation:
 		if !e.loop.Utilisation(ev.At, ev.Value) {
 			e.refuse("utilisation out of range")
 			return
 		}
-		e.state.utilisation = &ev.Value
+		e.state.utilisation = sensed{&ev.Value, ev.At}
 	case KindWitness:
 		e.pairing.Witness(pairing.Witness{At: ev.At, UTC: ev.UTC, Uncertainty: clock.Seconds(ev.Value), Drift: witnessRate})
 	case KindPort:
@@ -164,10 +180,11 @@ func (e *Engine) Take(ev Event) {
 func (e *Engine) read() bool {
 	now, err := e.clock.Read()
 	if err != nil {
-		e.obeyed(fmt.Errorf("read clock: %w", err))
+		e.obeyed(reading, fmt.Errorf("read clock: %w", err))
 		return false
 	}
 	e.now = now
+	e.obeyed(reading, nil)
 	return true
 }
 
@@ -270,7 +287,7 @@ func (e *Engine) edge(edge pps.Edge, utc timescale.UTC) {
 		Offset: clock.Seconds(e.now.RealAt(at)-clock.Real(utc)) * 1e-9,
 	}
 	refusal, err := e.loop.Measure(m, e.now)
-	e.obeyed(err)
+	e.obeyed(steering, err)
 	if refusal != "" {
 		e.refuse(string(refusal))
 	} else {
@@ -297,7 +314,7 @@ func (e *Engine) tick() {
 		e.publish() // of the last reading: the error shows, and the Reference expires by itself
 		return
 	}
-	e.obeyed(e.loop.Advance(e.now))
+	e.obeyed(coasting, e.loop.Advance(e.now))
 	e.publish()
 	est := &e.snapshot.Estimate
 	synchronised := est.Mode == discipline.Locked || est.Mode == discipline.Holdover
@@ -308,20 +325,39 @@ func (e *Engine) tick() {
 			Leap: est.Leap, TAIOffset: est.TAIOffset,
 		}
 	}
-	e.obeyed(e.clock.SetStatus(s))
+	e.obeyed(status, e.clock.SetStatus(s))
 }
 
-// obeyed notes what the Clock answered.
-func (e *Engine) obeyed(err error) {
+// The kinds of requests to the Clock, whose refusals are remembered apart: a clock that can be read may still not be steered.
+const (
+	reading = iota
+	steering
+	coasting
+	status
+	requests
+)
+
+// obeyed notes what the Clock answered to a kind of request.
+func (e *Engine) obeyed(request int, err error) {
 	said := ""
 	if err != nil {
 		said = err.Error()
 		e.counters.ClockErrors++
 	}
-	if said != e.fault {
-		e.fault = said
+	if said != e.faults[request] {
+		e.faults[request] = said
 		e.say("clock", wellOr(said))
 	}
+}
+
+// fault returns what the Clock refuses, "" when it obeys.
+func (e *Engine) fault() string {
+	for _, f := range e.faults {
+		if f != "" {
+			return f
+		}
+	}
+	return ""
 }
 
 // refuse counts something that was not used.
