@@ -21,6 +21,8 @@ type Config struct {
 	Loop discipline.Config `json:"loop"`
 	// Floor is the earliest date that can be true: the build's or the last one saved. A label before it is refused.
 	Floor timescale.UTC `json:"floor"`
+	// Memory is what the loop knew before the restart; nil or implausible: it begins anew.
+	Memory *discipline.Memory `json:"memory,omitempty"`
 }
 
 // FirstDate is 1980-01-06, when GPS time began: no receiver was ever right about an earlier one.
@@ -62,6 +64,8 @@ type Engine struct {
 	counters Counters
 	state    receiverState
 	change   []Change
+	memory   *discipline.Memory
+	recalled clock.Mono // when memory was taken
 	snapshot *Snapshot
 	faults   [requests]string // what the Clock answered last, "" when it obeyed
 }
@@ -108,6 +112,13 @@ func New(cfg Config, clk discipline.Clock) (*Engine, error) {
 		scanner: scan.New(), decoder: nmea.NewDecoder(), counters: Counters{Refused: map[string]uint64{}},
 	}
 	e.loop = discipline.New(cfg.Loop, announcedClock{clk, e}, now)
+	if cfg.Memory != nil {
+		used, err := e.loop.Restore(cfg.Memory)
+		e.obeyed(steering, err)
+		if !used {
+			e.say("memory", "what was kept of the crystal can't be true and is not used")
+		}
+	}
 	e.publish()
 	return e, nil
 }
@@ -315,6 +326,7 @@ func (e *Engine) tick() {
 		return
 	}
 	e.obeyed(coasting, e.loop.Advance(e.now))
+	e.remember()
 	e.publish()
 	est := &e.snapshot.Estimate
 	synchronised := est.Mode == discipline.Locked || est.Mode == discipline.Holdover
@@ -326,6 +338,18 @@ func (e *Engine) tick() {
 		}
 	}
 	e.obeyed(status, e.clock.SetStatus(s))
+}
+
+const rememberEvery = 300 // s
+
+// remember takes down what is worth keeping over a restart.
+func (e *Engine) remember() {
+	if e.memory != nil && e.now.Mono.Sub(e.recalled) < rememberEvery {
+		return
+	}
+	if m, ok := e.loop.Memory(); ok {
+		e.memory, e.recalled = &m, e.now.Mono
+	}
 }
 
 // The kinds of requests to the Clock, whose refusals are remembered apart: a clock that can be read may still not be steered.

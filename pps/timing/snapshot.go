@@ -22,6 +22,8 @@ type Snapshot struct {
 	Temperature *float64         `json:"temperature"` // of the SoC, degrees Celsius
 	Utilisation *float64         `json:"utilisation"` // of the processor, 0..1
 	Forecast    []Forecast       `json:"forecast"`
+
+	Memory *discipline.Memory `json:"memory,omitempty"` // worth keeping over a restart; nil: nothing is yet
 }
 
 // Forecast is the bound that would be advertised if the pulse stopped now.
@@ -55,7 +57,7 @@ func (e *Engine) publish() {
 	s := &Snapshot{
 		Estimate: e.estimate(), Counters: e.counters,
 		Receiver: e.decoder.Receiver(), Serial: e.state.serial, Text: e.state.text, Fix: e.state.fix, Sky: e.state.sky,
-		Temperature: e.state.temperature.fresh(e.now.Mono), Utilisation: e.state.utilisation.fresh(e.now.Mono),
+		Memory: e.memory, Temperature: e.state.temperature.fresh(e.now.Mono), Utilisation: e.state.utilisation.fresh(e.now.Mono),
 	}
 	s.Counters.Refused = maps.Clone(e.counters.Refused)
 	if s.Estimate.HasOffset {
