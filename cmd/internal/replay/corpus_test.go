@@ -74,6 +74,51 @@ var different = map[string]struct {
 		first: "2007-12-18T21:26:07.891Z",
 		last:  "2007-12-18T21:26:32.000Z",
 	},
+	"casic-atgm332d-binary.log": {
+		why:   "the facts have no dates of CASIC",
+		first: "2026-06-12T15:01:17.999999987Z",
+		last:  "2026-06-12T15:01:17.999999987Z",
+	},
+	"navisys-gr8013.log": {
+		why:   "the facts have no dates of UBX",
+		first: "2024-03-28T15:57:37.000097563Z",
+		last:  "2024-03-28T15:58:11.000108868Z",
+	},
+	"pygpsdata-BADEOF1.log": {
+		why:   "the facts have no dates of UBX",
+		first: "2020-10-20T14:04:48.999922738Z",
+		last:  "2020-10-20T14:04:48.999922738Z",
+	},
+	"pygpsdata-MIXED-RTCM3.log": {
+		why:   "the first date is of NAV-PVT",
+		first: "2022-02-08T08:41:59.000360400Z",
+		last:  "2022-02-08T08:41:59.000Z",
+	},
+	"u-blox-m8t-time.log": {
+		why:   "the facts have no dates of UBX",
+		first: "2021-02-23T18:04:29.000321732Z",
+		last:  "2021-02-23T18:06:59.000294030Z",
+	},
+	"ublox-aek-4t.log": {
+		why:   "the facts have no dates of UBX",
+		first: "2007-12-23T23:11:23.998999132Z",
+		last:  "2007-12-23T23:11:26.999001012Z",
+	},
+	"ublox-f9p-rtcm.log": {
+		why:   "the facts have no dates of UBX",
+		first: "2022-05-24T23:40:41.000037547Z",
+		last:  "2022-05-24T23:40:42.000037344Z",
+	},
+	"ublox-zed-f9t-ubx_nmea_l5.log": {
+		why:   "the first and the last date are of NAV-PVT and NAV-TIMEGPS",
+		first: "2025-07-31T19:33:33.999880784Z",
+		last:  "2025-07-31T19:33:41.999881295Z",
+	},
+	"ublox8-uniqid-monhw.log": {
+		why:   "the last date is of UBX",
+		first: "2024-03-24T20:42:21.000Z",
+		last:  "2024-03-24T20:42:28.000257667Z",
+	},
 }
 
 func TestRecordingsAreCountedAsTheFactsSay(t *testing.T) {

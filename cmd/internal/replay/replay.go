@@ -14,9 +14,11 @@ import (
 	"io"
 
 	"timeball/gnss"
-	"timeball/gnss/nmea"
+	"timeball/gnss/casic"
+	"timeball/gnss/decode"
 	"timeball/gnss/scan"
 	"timeball/gnss/timescale"
+	"timeball/gnss/ubx"
 )
 
 // Kind is what a file holds.
@@ -44,17 +46,25 @@ func Detect(b []byte) Kind {
 type Summary struct {
 	Packets           Packets        `json:"packets"`       // with a right checksum, understood or not
 	BadChecksums      BadChecksums   `json:"bad_checksums"` // frames with a wrong one
-	Refused           map[string]int `json:"refused"`       // sentences by reason; no-checksum are lines without one
+	Refused           map[string]int `json:"refused"`       // packets by reason; no-checksum are lines without one
 	FirstUTCRaw       *string        `json:"first_utc_raw"` // of any message with date and time, void ones too, as sent
 	LastUTCRaw        *string        `json:"last_utc_raw"`
-	FirstUTC          *string        `json:"first_utc"` // the same, after the repair of week rollovers
+	FirstUTC          *string        `json:"first_utc"` // the second that is meant, after the repair of week rollovers
 	LastUTC           *string        `json:"last_utc"`
-	Marks             int            `json:"marks"` // messages with date and time
-	Fixes             int            `json:"fixes"` // messages that report a usable fix
+	Candidates        []Candidate    `json:"candidates"` // what the first date can mean, the nearest to the floor first
+	Marks             int            `json:"marks"`      // messages with date and time
+	Fixes             int            `json:"fixes"`      // messages that report a usable fix
 	SatellitesUsedMax *int           `json:"satellites_used_max"`
-	Leap              *string        `json:"leap"` // none, insert or delete, as last announced
+	Leap              *string        `json:"leap"`         // none, insert or delete, as last announced
+	LeapSeconds       *int           `json:"leap_seconds"` // GPS - UTC, as last told
 	Receiver          *string        `json:"receiver"`
 	Conditions        []string       `json:"conditions"`
+}
+
+// Candidate is a date and how many weeks of rollovers it takes to come to it from what was sent.
+type Candidate struct {
+	UTC   string `json:"utc"`
+	Weeks int    `json:"weeks"`
 }
 
 // Packets counts packets by type. UBX and CASIC types without a name are "class-id" in hexadecimal.
@@ -118,7 +128,7 @@ func skipNotes(in *bufio.Reader) error {
 type sums struct {
 	Summary
 	scanner     *scan.Scanner
-	decoder     *nmea.Decoder
+	decoder     *decode.Decoder
 	window      timescale.Window
 	first, last *timescale.UTC // as sent
 }
@@ -128,10 +138,11 @@ func newSums(floor timescale.UTC) *sums {
 		Summary: Summary{
 			Packets:    Packets{NMEA: map[string]int{}, UBX: map[string]int{}, CASIC: map[string]int{}},
 			Refused:    map[string]int{},
+			Candidates: []Candidate{},
 			Conditions: []string{},
 		},
 		scanner: scan.New(),
-		decoder: nmea.NewDecoder(),
+		decoder: decode.New(),
 		window:  timescale.Window{Floor: floor},
 	}
 }
@@ -140,23 +151,27 @@ func (s *sums) packet(p scan.Packet) {
 	switch p.Protocol {
 	case scan.NMEA:
 		count(s.Packets.NMEA, sentenceType(p.Data))
-		s.sentence(p)
 	case scan.UBX:
-		count(s.Packets.UBX, ubxType(p.Data[2], p.Data[3]))
+		count(s.Packets.UBX, ubx.FrameID(p.Data).String())
 	case scan.CASIC:
-		count(s.Packets.CASIC, casicType(p.Data[4], p.Data[5]))
+		count(s.Packets.CASIC, casic.FrameID(p.Data).String())
 	case scan.RTCM3:
 		s.Packets.RTCM3++
 	}
-}
-
-func (s *sums) sentence(p scan.Packet) {
 	r, err := s.decoder.Decode(p)
-	var refused *nmea.Refused
+	var refused *gnss.Refused
 	if errors.As(err, &refused) {
 		s.Refused[refused.Reason]++
 	}
 	s.report(r)
+}
+
+// sentenceType returns the address of an NMEA sentence, talker and type: "GNRMC".
+func sentenceType(b []byte) string {
+	if i := bytes.IndexAny(b, ",*"); i > 0 {
+		b = b[:i]
+	}
+	return string(b[1:])
 }
 
 // report adds what a packet told.
@@ -183,8 +198,22 @@ func (s *sums) report(r gnss.Report) {
 		s.used(n)
 	}
 	if r.Leap != nil {
-		leap := r.Leap.Leap.String()
+		s.leap(*r.Leap)
+	}
+}
+
+// gpsBehind is TAI less GPS time in seconds.
+const gpsBehind = 19
+
+// leap notes what was told of leap seconds. That none is announced is known only from a message that could.
+func (s *sums) leap(n gnss.LeapNotice) {
+	if n.Announces {
+		leap := n.Leap.String()
 		s.Leap = &leap
+	}
+	if n.TAIOffset != 0 {
+		offset := n.TAIOffset - gpsBehind
+		s.LeapSeconds = &offset
 	}
 }
 
@@ -205,19 +234,40 @@ func (s *sums) end() Summary {
 	}
 	s.FirstUTCRaw, s.FirstUTC = s.dates(s.first)
 	s.LastUTCRaw, s.LastUTC = s.dates(s.last)
+	s.Summary.Candidates = s.candidates(s.first)
 	if who := s.decoder.Receiver(); who != "" {
 		s.Receiver = &who
 	}
 	return s.Summary
 }
 
-// dates returns a date as sent and as repaired.
+// dates returns a date as sent, and the second that is meant by it as repaired.
 func (s *sums) dates(at *timescale.UTC) (raw, repaired *string) {
 	if at == nil {
 		return nil, nil
 	}
-	a, b := at.String(), s.window.Repair(*at, timescale.Rollover10).UTC.String()
+	a, b := at.String(), s.window.Candidates(meant(*at))[0].UTC.String()
 	return &a, &b
+}
+
+// meant returns the second that a time belongs to, or the time itself where it lies between two.
+func meant(at timescale.UTC) timescale.UTC {
+	if second, ok := (gnss.TimeMark{UTC: at}).Second(); ok {
+		return second
+	}
+	return at
+}
+
+// candidates returns what a date can mean.
+func (s *sums) candidates(at *timescale.UTC) []Candidate {
+	list := []Candidate{}
+	if at == nil {
+		return list
+	}
+	for _, c := range s.window.Candidates(meant(*at)) {
+		list = append(list, Candidate{c.UTC.String(), c.Weeks})
+	}
+	return list
 }
 
 // maxTypes bounds the types that are told apart; what comes behind is counted as "other". A receiver sends some 20.

@@ -11,7 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"timeball/gnss/casic"
 	"timeball/gnss/nmea"
+	"timeball/gnss/ubx"
 )
 
 func TestDetect(t *testing.T) {
@@ -62,7 +64,8 @@ func TestBytesWritesTheSummaryOfTheContract(t *testing.T) {
 		`"bad_checksums":{"nmea":1,"ubx":1,"casic":0},"refused":{"no-checksum":1,"time":1},` +
 		`"first_utc_raw":"2026-06-12T15:01:12.000Z","last_utc_raw":"2015-06-12T15:01:13.000Z",` +
 		`"first_utc":"2046-01-26T15:01:12.000Z","last_utc":"2035-01-26T15:01:13.000Z",` +
-		`"marks":2,"fixes":2,"satellites_used_max":28,"leap":null,"receiver":"u-blox LEA-5H-0","conditions":[]}`
+		`"candidates":[{"utc":"2046-01-26T15:01:12.000Z","weeks":1024},{"utc":"2183-06-13T15:01:12.000Z","weeks":8192}],` +
+		`"marks":2,"fixes":2,"satellites_used_max":28,"leap":null,"leap_seconds":null,"receiver":"u-blox LEA-5H-0","conditions":[]}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -79,8 +82,8 @@ func TestBytesOfNothingKnowsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		const want = `{"packets":{"nmea":{},"ubx":{},"casic":{},"rtcm3":0},"bad_checksums":{"nmea":0,"ubx":0,"casic":0},"refused":{},` +
-			`"first_utc_raw":null,"last_utc_raw":null,"first_utc":null,"last_utc":null,` +
-			`"marks":0,"fixes":0,"satellites_used_max":null,"leap":null,"receiver":null,"conditions":[]}`
+			`"first_utc_raw":null,"last_utc_raw":null,"first_utc":null,"last_utc":null,"candidates":[],` +
+			`"marks":0,"fixes":0,"satellites_used_max":null,"leap":null,"leap_seconds":null,"receiver":null,"conditions":[]}`
 		if string(got) != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
@@ -131,6 +134,7 @@ func TestWriteTextIsForPeople(t *testing.T) {
 	}
 	const want = `receiver         u-blox LEA-5H-0
 first UTC        2046-01-26T15:01:12.000Z, sent as 2026-06-12T15:01:12.000Z
+or               2183-06-13T15:01:12.000Z, 8192 weeks after what was sent
 last UTC         2035-01-26T15:01:13.000Z, sent as 2015-06-12T15:01:13.000Z
 time marks       2
 fixes            2, satellites used at most: 28
@@ -144,5 +148,42 @@ refused          no-checksum 1, time 1
 `
 	if got.String() != want {
 		t.Errorf("got\n%swant\n%s", &got, want)
+	}
+}
+
+// binary is a second of UBX a little before its second, with a leap second to come.
+func binary() string {
+	b := ubx.Append(nil, &ubx.NavPVT{
+		ITOW: 1000, Year: 2016, Month: 12, Day: 31, Hour: 12, Sec: 1, Nano: -300, Valid: 7, FixType: 3, Flags: ubx.FixOK, NumSV: 9, Lat: 1,
+	})
+	b = ubx.Append(b, &ubx.NavTIMELS{
+		ITOW: (6*86400 + 12*3600 + 18) * 1000, SrcOfCurrLs: 2, CurrLs: 17, SrcOfLsChange: 2, LsChange: 1,
+		TimeToLsEvent: 12*3600 - 1, DateOfLsGpsWn: 1929, DateOfLsGpsDn: 7, Valid: 3,
+	})
+	b = ubx.Append(b, &ubx.TimTP{TowMS: 1e9})
+	return string(casic.Append(b, &casic.Acknowledgement{}))
+}
+
+func TestBytesTakesAllProtocols(t *testing.T) {
+	s, err := Bytes(strings.NewReader(binary()), DefaultFloor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"packets":{"nmea":{},"ubx":{"NAV-PVT":1,"NAV-TIMELS":1,"TIM-TP":1},"casic":{"ACK-NAK":1},"rtcm3":0},` +
+		`"bad_checksums":{"nmea":0,"ubx":0,"casic":0},"refused":{"time":1},` +
+		`"first_utc_raw":"2016-12-31T12:00:00.999999700Z","last_utc_raw":"2016-12-31T12:00:00.999999700Z",` +
+		`"first_utc":"2016-12-31T12:00:01.000Z","last_utc":"2016-12-31T12:00:01.000Z",` +
+		`"candidates":[{"utc":"2016-12-31T12:00:01.000Z","weeks":0}],` +
+		`"marks":1,"fixes":1,"satellites_used_max":9,"leap":"insert","leap_seconds":17,"receiver":"u-blox","conditions":[]}`
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	var text strings.Builder
+	if err := s.WriteText(&text); err != nil || !strings.Contains(text.String(), "GPS - UTC        17 s\n") {
+		t.Errorf("%v, got\n%s", err, &text)
 	}
 }

@@ -16,6 +16,9 @@ func (s Summary) WriteText(w io.Writer) error {
 	}
 	row("receiver", "%s", said(s.Receiver))
 	row("first UTC", "%s", date(s.FirstUTCRaw, s.FirstUTC))
+	for _, c := range s.Candidates[min(1, len(s.Candidates)):] {
+		row("or", "%s, %d weeks after what was sent", c.UTC, c.Weeks)
+	}
 	row("last UTC", "%s", date(s.LastUTCRaw, s.LastUTC))
 	row("time marks", "%d", s.Marks)
 	used := "not said"
@@ -24,6 +27,9 @@ func (s Summary) WriteText(w io.Writer) error {
 	}
 	row("fixes", "%d, satellites used at most: %s", s.Fixes, used)
 	row("leap second", "%s", said(s.Leap))
+	if s.LeapSeconds != nil {
+		row("GPS - UTC", "%d s", *s.LeapSeconds)
+	}
 	row("NMEA", "%s", types(s.Packets.NMEA))
 	row("UBX", "%s", types(s.Packets.UBX))
 	row("CASIC", "%s", types(s.Packets.CASIC))
