@@ -1,6 +1,7 @@
 package casic
 
 import (
+	"math"
 	"testing"
 
 	"timeball/gnss"
@@ -91,5 +92,21 @@ func TestPulseFollowsWithinLimits(t *testing.T) {
 	d.arrival += 3e9
 	if d.follows(last) {
 		t.Error("a mark of 3 s ago is followed")
+	}
+}
+
+func TestSatellitesOfOneNumberAreOfTwoSystems(t *testing.T) {
+	r, err := decode(Append(nil, &Nav2SAT{Sats: []Sat2{{GNSSID: 0, SVID: 5}, {GNSSID: 3, SVID: 5}, {GNSSID: 3, SVID: 6}}}))
+	if err != nil || len(r.Sky.Seen) != 3 {
+		t.Errorf("%+v, %v, want 3 satellites", r.Sky, err)
+	}
+}
+
+func TestAccuracyIsANumber(t *testing.T) {
+	for tAcc, want := range map[float32]bool{20: true, 0: false, -1: false, 2e9: false, float32(math.NaN()): false, float32(math.Inf(1)): false} {
+		r, err := decode(time2(func(m *Nav2TIMEUTC) { m.TAcc = tAcc }))
+		if err != nil || (r.Mark.Accuracy != 0) != want {
+			t.Errorf("accuracy %v ns is %v, %v, want it known: %v", tAcc, r.Mark.Accuracy, err, want)
+		}
 	}
 }
