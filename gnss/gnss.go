@@ -53,7 +53,7 @@ type Fix struct {
 	HasPosition    bool       `json:"has_position"`
 	Latitude       float64    `json:"lat"`  // degrees, north positive
 	Longitude      float64    `json:"lon"`  // degrees, east positive
-	Altitude       float64    `json:"alt"`  // metres above mean sea level (NAV-SOL: above the ellipsoid); 0 when HasPosition is false
+	Altitude       float64    `json:"alt"`  // metres above mean sea level (NAV-SOL, PUBX,00: the ellipsoid); 0 when HasPosition is false
 	HDOP           float64    `json:"hdop"` // 0 = not said
 }
 

@@ -22,6 +22,7 @@ type segment struct {
 	mono  int64         // CLOCK_MONOTONIC at start, whole nanoseconds
 	frac  float64       // and the rest, 0..1 ns
 	real  int64         // CLOCK_REALTIME - CLOCK_MONOTONIC
+	slept int64         // CLOCK_BOOTTIME - CLOCK_MONOTONIC
 	era   clock.Era
 	began timescale.UTC // truth when the era began
 	rate  float64       // oscillator and steering together
@@ -76,7 +77,7 @@ func (c *Clock) setOscillator(y clock.Ratio) {
 func (c *Clock) ReadAt(t timescale.UTC) clock.Reading {
 	s := c.segment.Load()
 	m, _ := s.at(t)
-	return clock.Reading{Mono: clock.Mono(m), Real: clock.Real(m + s.real), Boot: clock.Boot(m), Era: s.era}
+	return clock.Reading{Mono: clock.Mono(m), Real: clock.Real(m + s.real), Boot: clock.Boot(m + s.slept), Era: s.era}
 }
 
 // EraBegan returns truth at the last step that the clock was told to make. It is safe for concurrent use.
@@ -124,3 +125,14 @@ func (c *Clock) Status() clock.Status { return c.status }
 
 // foreignStep moves CLOCK_REALTIME as another program would: nobody is told.
 func (c *Clock) foreignStep(by time.Duration) { c.cut(func(s *segment) { s.real += int64(by) }) }
+
+// wake is what the kernel does when the machine wakes: CLOCK_MONOTONIC stood still at mono, the other two went on, and
+// CLOCK_REALTIME is off by so much more.
+func (c *Clock) wake(mono clock.Mono, by time.Duration) {
+	c.cut(func(s *segment) {
+		slept := s.mono - int64(mono)
+		s.mono -= slept
+		s.slept += slept
+		s.real += slept + int64(by)
+	})
+}

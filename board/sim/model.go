@@ -114,6 +114,7 @@ type generated struct {
 	k                              int
 	phase, phase2                  float64
 	ou, load, walk, soc, crystal   float64
+	heating                        float64 // degrees
 	weather, loads, white, walking *rand.Rand
 	noise, sensor, usage           *rand.Rand
 }
@@ -131,6 +132,9 @@ func Generate(m Model, seed uint64, y0 clock.Ratio) Nature {
 	return g
 }
 
+// heat makes the air around the board so many degrees warmer than the model has it.
+func (g *generated) heat(degrees float64) { g.heating = degrees }
+
 func triangle(x float64) float64 { return -4 * (math.Abs(x-math.Floor(x)-0.5) - 0.25) }
 
 // ambient returns the deterministic part of the ambient temperature, degrees from its mean.
@@ -142,7 +146,7 @@ func (g *generated) ambient() float64 {
 func (g *generated) Second() (Second, bool) {
 	m := &g.m
 	g.ou += -g.ou/weatherTau + m.Weather*math.Sqrt(2/weatherTau)*g.weather.NormFloat64()
-	ambient := g.ambient() + g.ou
+	ambient := g.ambient() + g.ou + g.heating
 	g.stepLoad()
 	g.soc += (ambient + socLoad*g.load - g.soc) / socTau
 	g.crystal += (ambient + crystalLoad*g.load - g.crystal) / crystalTau

@@ -22,14 +22,14 @@ type Receiver interface {
 
 const decodedDelay = second / 5 // of marks that are delivered without bytes
 
-// speak makes the appointments of the receiver's messages for the second that begins now.
-func (w *World) speak(now timescale.UTC, fix bool) {
+// speak makes the appointments of the receiver's messages for the second that begins at now and that it takes for utc.
+func (w *World) speak(now, utc timescale.UTC, fix bool) {
 	if w.cfg.Receiver == nil {
-		w.at(appointment{at: now + decodedDelay, do: (*World).report, utc: now, fix: fix})
+		w.at(appointment{at: now + decodedDelay, do: (*World).report, utc: utc, fix: fix})
 		return
 	}
 	baud, delay := w.cfg.Receiver.Line()
-	utc, start := now, now+timescale.UTC(delay)
+	start := now + timescale.UTC(delay)
 	for start < now { // it speaks of a pulse to come
 		utc, start = utc+second, start+second
 	}

@@ -29,22 +29,6 @@ type Config struct {
 	Faults   []Fault
 }
 
-// Fault is something that goes wrong for a while.
-type Fault struct {
-	Name string        `json:"name"`
-	At   time.Duration `json:"at"`  // after Start
-	For  time.Duration `json:"for"` // 0 = for ever
-	By   time.Duration `json:"by"`  // size, where the fault has one
-}
-
-// The faults a world knows.
-const (
-	FaultAntenna     = "antenna"      // pulses stop and the receiver says that it has no fix
-	FaultPulse       = "pulse"        // pulses stop, messages go on
-	FaultMessages    = "messages"     // messages stop, pulses go on
-	FaultForeignStep = "foreign-step" // another program steps CLOCK_REALTIME by By
-)
-
 // World is truth, an oscillator, a receiver and a kernel clock, moved through virtual time by its owner.
 type World struct {
 	cfg     Config
@@ -59,6 +43,13 @@ type World struct {
 	lineFree timescale.UTC // when the receiver will have sent what it has to say
 	edges    uint64
 	ended    bool
+
+	chances   []*rand.Rand // of the faults, by kind
+	asleep    bool         // the machine is suspended
+	sleptAt   clock.Mono
+	wakesOff  time.Duration  // by how much CLOCK_REALTIME will be off then
+	heldUntil timescale.UTC  // the process stands still
+	held      []timing.Event // meanwhile
 }
 
 // appointment is something that will happen at a known instant of truth. What it needs to know is in it, so that the
@@ -73,6 +64,8 @@ type appointment struct {
 	baud  int
 	edge  *pps.Edge
 	by    time.Duration
+	late  float64 // s, of a pulse
+	phase float64 // of the counter that stamps it
 }
 
 const (
@@ -82,7 +75,7 @@ const (
 	deliveryDelay = 30 * timescale.UTC(time.Microsecond)
 )
 
-// New makes a world. It begins at cfg.Start with the clock off by cfg.E0.
+// New makes a world. It begins at cfg.Start with the clock off by cfg.E0. A fault that CheckFault refuses is a panic.
 func New(cfg Config) *World {
 	w := &World{cfg: cfg, nature: cfg.Nature, clock: newClock(cfg.Start, cfg.E0), errors: rand.New(rand.NewPCG(cfg.Seed, 100))}
 	if w.nature == nil {
@@ -97,9 +90,17 @@ func New(cfg Config) *World {
 	if cfg.RTC {
 		w.at(appointment{at: cfg.Start, do: (*World).readRTC, by: rtcError})
 	}
-	for _, f := range cfg.Faults {
-		if f.Name == FaultForeignStep {
-			w.at(appointment{at: cfg.Start + timescale.UTC(f.At), do: (*World).foreignStep, by: f.By})
+	w.cfg.Faults = slices.Clone(cfg.Faults)
+	for i, f := range w.cfg.Faults {
+		f = complete(f)
+		w.cfg.Faults[i] = f
+		at := cfg.Start + timescale.UTC(f.At)
+		switch f.Name {
+		case FaultForeignStep:
+			w.at(appointment{at: at, do: (*World).foreignStep, by: f.By})
+		case FaultSuspend:
+			w.at(appointment{at: at, do: (*World).sleep, by: f.By})
+			w.expectWaking(f)
 		}
 	}
 	w.at(appointment{at: cfg.Start - cfg.Start%second, do: (*World).beginSecond})
@@ -125,28 +126,36 @@ func (w *World) Next() timescale.UTC {
 
 // Run lets everything happen that is due before to, and leaves the world at to. It returns false when Nature has ended.
 func (w *World) Run(to timescale.UTC, take func(timing.Event)) bool {
+	deliver := func(e timing.Event) { w.deliver(e, take) }
 	for w.Next() < to {
 		next := w.agenda[0]
 		w.agenda = slices.Delete(w.agenda, 0, 1)
 		w.clock.advance(next.at)
-		next.do(w, next, take)
+		next.do(w, next, deliver)
 	}
 	w.clock.advance(to)
 	return !w.ended
 }
 
-// Begin makes f happen to the world from now on.
+// Begin makes f happen to the world from now on. A fault that CheckFault refuses is a panic.
 func (w *World) Begin(f Fault) {
 	f.At = time.Duration(w.clock.now - w.cfg.Start)
-	if f.Name == FaultForeignStep {
-		w.clock.foreignStep(f.By)
-		return
-	}
+	f = complete(f)
 	w.cfg.Faults = append(w.cfg.Faults, f)
+	switch f.Name {
+	case FaultForeignStep:
+		w.foreignStep(appointment{by: f.By}, nil)
+	case FaultSuspend:
+		w.sleep(appointment{by: f.By}, nil)
+		w.expectWaking(f)
+	}
 }
 
 // End ends every fault of that name.
 func (w *World) End(name string) {
+	if name == FaultSuspend {
+		w.wake(appointment{}, nil)
+	}
 	w.cfg.Faults = slices.DeleteFunc(w.cfg.Faults, func(f Fault) bool { return f.Name == name })
 }
 
@@ -161,16 +170,9 @@ func (w *World) at(a appointment) {
 
 func (w *World) mono() clock.Mono { return w.clock.ReadAt(w.clock.now).Mono }
 
-// failing says whether the fault of that name is on.
-func (w *World) failing(name string) bool {
-	since := time.Duration(w.clock.now - w.cfg.Start)
-	return slices.ContainsFunc(w.cfg.Faults, func(f Fault) bool {
-		return f.Name == name && since >= f.At && (f.For == 0 || since < f.At+f.For)
-	})
-}
-
 // beginSecond draws the second that begins and makes its appointments.
 func (w *World) beginSecond(appointment, func(timing.Event)) {
+	w.warm()
 	var ok bool
 	if w.second, ok = w.nature.Second(); !ok {
 		w.ended = true
@@ -188,13 +190,7 @@ func (w *World) beginSecond(appointment, func(timing.Event)) {
 	if now < w.cfg.Start { // the world began within this second
 		return
 	}
-	fix := w.second.Pulse && !w.failing(FaultAntenna) && now-w.cfg.Start >= timescale.UTC(w.cfg.FixAfter)
-	if fix && !w.failing(FaultPulse) {
-		w.pulse(now)
-	}
-	if !w.failing(FaultMessages) {
-		w.speak(now, fix)
-	}
+	w.receive(now)
 	if w.cfg.Sensors {
 		w.at(appointment{at: now + second/16, do: (*World).readSensors})
 	}
@@ -206,29 +202,64 @@ func (w *World) tick(_ appointment, take func(timing.Event)) {
 
 func (w *World) foreignStep(a appointment, _ func(timing.Event)) { w.clock.foreignStep(a.by) }
 
-// pulse captures the pulse of the second that begins now.
-func (w *World) pulse(now timescale.UTC) {
-	late := float64(w.second.PulseNoise + w.latency)
-	stamp := w.mono().Add(clock.Seconds(w.quantised(late)))
-	w.edges++
-	w.at(appointment{
-		at: now + timescale.UTC(max(0, late)*1e9) + deliveryDelay, do: (*World).deliverEdge,
-		edge: &pps.Edge{Source: "sim", Seq: w.edges, Earliest: stamp, Latest: stamp},
-	})
+// receive does what the receiver does in the second that begins now: pulse and messages.
+func (w *World) receive(now timescale.UTC) {
+	well := w.second.Pulse && now-w.cfg.Start >= timescale.UTC(w.cfg.FixAfter)
+	phase := 0.5
+	if well && w.cfg.Model.Resolution != 0 { // the counter is not synchronous with the pulse
+		phase = w.errors.Float64()
+	}
+	kept := w.fault(FaultKeptClock)
+	fix := well && kept == nil && !w.failing(FaultAntenna)
+	said, off := now, w.displaced()
+	if kept != nil {
+		whole := kept.By.Truncate(time.Second)
+		if whole > kept.By {
+			whole -= time.Second
+		}
+		said, off = now+timescale.UTC(whole), off+kept.By-whole
+	}
+	missing := w.happens(FaultMissing)
+	if (fix || kept != nil) && !missing && !w.failing(FaultPulse) {
+		w.pulse(now, off, phase)
+	}
+	w.strays(now)
+	if !w.failing(FaultMessages) {
+		late := timescale.UTC(0)
+		if kept != nil {
+			late = timescale.UTC(off)
+		}
+		said += timescale.UTC(w.by(FaultLabel) + w.by(FaultDate))
+		w.speak(now+late, said, fix)
+	}
+	w.stall(now)
 }
 
+// pulse captures the pulse of the second that begins now, which is off by so much.
+func (w *World) pulse(now timescale.UTC, off time.Duration, phase float64) {
+	late := float64(w.second.PulseNoise + w.latency)
+	if off > 0 {
+		w.at(appointment{at: now + timescale.UTC(off), do: (*World).latePulse, late: late, phase: phase})
+		return
+	}
+	// An early one is captured before its time: the clock's own rate over the little that it is early does not count.
+	w.capture(late+off.Seconds(), phase)
+}
+
+func (w *World) latePulse(a appointment, _ func(timing.Event)) { w.capture(a.late, a.phase) }
+
 func (w *World) deliverEdge(a appointment, take func(timing.Event)) {
+	w.edges++
+	a.edge.Seq = w.edges
 	take(timing.Event{Kind: timing.KindEdge, At: w.mono(), Edge: a.edge})
 }
 
-// quantised rounds a delay to the counter's grid, whose phase is drawn anew each time: the counter is not synchronous
-// with the pulse.
-func (w *World) quantised(late float64) float64 {
+// quantised rounds a delay to the counter's grid, whose phase is drawn anew for each pulse.
+func (w *World) quantised(late, phase float64) float64 {
 	step := float64(w.cfg.Model.Resolution)
 	if step == 0 {
 		return late
 	}
-	phase := w.errors.Float64()
 	return (math.Floor(late/step+phase) - phase + 0.5) * step
 }
 

@@ -26,6 +26,7 @@ const (
 	kindRMC kind = iota
 	kindGGA
 	kindGNS
+	kindPUBX
 	kinds
 )
 
@@ -87,10 +88,27 @@ func (t tod) near(u tod) bool {
 }
 
 // rmc: status A alone is no fix where the mode says that the position is estimated, entered by hand or simulated, or
-// the navigation status says that it is unsafe.
-func (d *Decoder) rmc(m nmea.RMC) (gnss.Report, error) {
-	valid := m.Validity == nmea.ValidRMC && !strings.ContainsAny(m.FFAMode, "NEMS") && m.NavStatus != nmea.NavStatusUnsafe
-	r := gnss.Report{Fix: d.fix(valid, m.Latitude, m.Longitude)}
+// the navigation status says that it is unsafe. Before NMEA 2.3 there was no mode, and some leave out the direction of
+// the variation and send the mode in its place.
+func (d *Decoder) rmc(f []string) (gnss.Report, error) {
+	f = pad(f, 13)
+	mode := f[11]
+	if mode == "" && oneOf(f[10], "ADFNPRMS") {
+		mode = f[10]
+	}
+	d.sent = sent{}
+	if f[8] != "" {
+		var ok bool
+		if d.sent.day, d.sent.month, d.sent.year, ok = sixDigits(f[8]); !ok {
+			return gnss.Report{}, &Refused{Reason: ReasonDate}
+		}
+		d.sent.dated = true
+	}
+	if err := d.sent.read(f, 2); err != nil {
+		return gnss.Report{}, err
+	}
+	valid := f[1] == nmea.ValidRMC && !strings.ContainsAny(mode, "NEMS") && f[12] != nmea.NavStatusUnsafe
+	r := gnss.Report{Fix: d.fix(valid)}
 	if d.sent.time.ok && d.sent.dated {
 		mark, err := d.stamp(d.year(d.sent.year), d.sent.month, d.sent.day)
 		if err != nil {
@@ -104,10 +122,22 @@ func (d *Decoder) rmc(m nmea.RMC) (gnss.Report, error) {
 	return r, nil
 }
 
-// zda is only as good as the fix that other sentences report.
-func (d *Decoder) zda(nmea.ZDA) (gnss.Report, error) {
-	if !d.sent.time.ok || !d.sent.dated {
-		return gnss.Report{}, nil
+// zda is only as good as the fix that other sentences report. The time zone is not used, and some do not send it.
+func (d *Decoder) zda(f []string) (gnss.Report, error) {
+	f = pad(f, 4)
+	d.sent = sent{}
+	if f[1] != "" && f[2] != "" && f[3] != "" {
+		var ok [3]bool
+		d.sent.day, ok[0] = decimal(f[1], 1, 2)
+		d.sent.month, ok[1] = decimal(f[2], 1, 2)
+		d.sent.year, ok[2] = decimal(f[3], 4, 4)
+		if ok != [3]bool{true, true, true} {
+			return gnss.Report{}, &Refused{Reason: ReasonDate}
+		}
+		d.sent.dated = true
+	}
+	if err := d.sent.read(f, -1); err != nil || !d.sent.time.ok || !d.sent.dated {
+		return gnss.Report{}, err
 	}
 	mark, err := d.stamp(d.sent.year, d.sent.month, d.sent.day)
 	if err != nil {
@@ -120,19 +150,26 @@ func (d *Decoder) zda(nmea.ZDA) (gnss.Report, error) {
 	return gnss.Report{Mark: mark, Sky: d.epoch()}, nil
 }
 
-func (d *Decoder) gga(m nmea.GGA) (gnss.Report, error) {
-	valid := m.FixQuality != nmea.Invalid
-	f := d.fix(valid, m.Latitude, m.Longitude)
-	d.solution(f, m.Fields[6], m.NumSatellites, m.Altitude, m.HDOP)
+// gga: quality 6 is estimated, 7 entered by hand and 8 simulated, none of them a fix; 9 is sent by some for a fix with
+// corrections.
+func (d *Decoder) gga(f []string) (gnss.Report, error) {
+	f = pad(f, 9)
+	d.sent = sent{}
+	if err := d.sent.read(f, 1); err != nil {
+		return gnss.Report{}, err
+	}
+	valid := oneOf(f[5], "123459")
+	fix := d.fix(valid)
+	d.solution(fix, f[6], number64(f[8]), number64(f[7]))
 	d.fixes.note(kindGGA, valid, d.sent.time)
-	return gnss.Report{Fix: f, Sky: d.epoch()}, nil
+	return gnss.Report{Fix: fix, Sky: d.epoch()}, nil
 }
 
 // gns has a fix when any constellation has one that is measured.
 func (d *Decoder) gns(m nmea.GNS) (gnss.Report, error) {
 	valid := strings.ContainsAny(m.Fields[5], "ADPRF") && m.NavStatus != nmea.NavStatusUnsafe
-	f := d.fix(valid, m.Latitude, m.Longitude)
-	d.solution(f, m.Fields[6], m.SVs, m.Altitude, m.HDOP)
+	f := d.fix(valid)
+	d.solution(f, m.Fields[6], m.Altitude, m.HDOP)
 	d.fixes.note(kindGNS, valid, d.sent.time)
 	return gnss.Report{Fix: f, Sky: d.epoch()}, nil
 }
@@ -144,7 +181,7 @@ func (d *Decoder) gsa(m nmea.GSA) (gnss.Report, error) {
 	if d.fixes.alone < lonely || d.fixes.dimensions == 0 {
 		return gnss.Report{}, nil
 	}
-	return gnss.Report{Fix: d.fix(true, 0, 0)}, nil
+	return gnss.Report{Fix: d.fix(true)}, nil
 }
 
 // epoch returns the view of the sky that has ended if the sentence belongs to another time than those before.
@@ -158,22 +195,22 @@ func (d *Decoder) epoch() *gnss.Satellites {
 	return d.sky.close()
 }
 
-// fix returns what GGA, GNS and RMC have in common.
-func (d *Decoder) fix(valid bool, latitude, longitude float64) *gnss.Fix {
+// fix returns what GGA, GNS, RMC and PUBX have in common.
+func (d *Decoder) fix(valid bool) *gnss.Fix {
 	f := &gnss.Fix{Arrival: d.mark.Arrival, Message: d.mark.Message, Valid: valid, SatellitesUsed: -1}
 	if valid {
 		f.Dimensions, f.HDOP = d.fixes.dimensions, d.fixes.hdop
 	}
 	if d.sent.placed {
-		f.HasPosition, f.Latitude, f.Longitude = true, latitude, longitude
+		f.HasPosition, f.Latitude, f.Longitude = true, d.sent.latitude, d.sent.longitude
 	}
 	return f
 }
 
-// solution adds what GGA and GNS have besides.
-func (d *Decoder) solution(f *gnss.Fix, usedField string, used int64, altitude, hdop float64) {
-	if usedField != "" {
-		f.SatellitesUsed = bounded(used)
+// solution adds what GGA, GNS and PUBX have besides.
+func (d *Decoder) solution(f *gnss.Fix, used string, altitude, hdop float64) {
+	if n, ok := decimal(used, 1, 4); ok {
+		f.SatellitesUsed = n
 	}
 	if f.HasPosition {
 		f.Altitude = altitude

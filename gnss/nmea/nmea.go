@@ -1,9 +1,12 @@
-// Package nmea decodes the NMEA 0183 sentences (IEC 61162-1) that a time server needs: RMC, ZDA, GGA, GNS, GSA, GSV and
-// TXT of any talker, and encodes them for the simulated receiver.
+// Package nmea decodes the NMEA 0183 sentences (IEC 61162-1) that a time server needs: RMC, ZDA, GGA, GNS, GSA, GSV, GST,
+// GBS, GRS and TXT of any talker, and of makers' own PUBX (u-blox), PQGSV and PQGSA (Quectel's BeiDou), PGTOP and PCD
+// (MediaTek's antenna). It encodes what the simulated receiver says and the commands PUBX and PCAS of set-up.
 //
-// go-nmea parses the fields; before it does, what receivers really send is made acceptable to it (absent and proprietary
-// fields, hexadecimal signal ids), and afterwards everything that is used is checked here, dates and times from the text
-// itself. Years always get four digits from a parameter or from ZDA, never from the clock of this machine.
+// go-nmea parses GNS, GSA and GSV; before it does, what receivers really send is made acceptable to it (absent and
+// proprietary fields, hexadecimal signal ids). The sentences that come every second and decide about time are read here,
+// which is five times as fast, and so are those that go-nmea does not know. Everything that is used is checked here,
+// dates and times from the text itself. Years always get four digits from a parameter, from ZDA or from a week number,
+// never from the clock of this machine.
 //
 // Angles are degrees, lengths metres, C/N0 dB-Hz. A sentence that cannot be true is refused with an error of type
 // *Refused, which is never a panic; a sentence of another type, or one that is empty as before the first fix, is no
@@ -39,12 +42,14 @@ const (
 // there is a fix, the century, and the satellites. Its memory is bounded. Use NewDecoder.
 type Decoder struct {
 	parser   nmea.SentenceParser
+	fields   []string
 	mark     gnss.TimeMark // of the sentence that is being decoded
 	sent     sent          // by it
 	first    int           // two-digit years lie in first..first+99
 	fullYear int           // of the last valid ZDA; 0 = none
 	fixes    fixes
 	sky      sky
+	leap     int // GPS - UTC, as last told; 0 = never
 	who      banner.Identity
 }
 
@@ -53,8 +58,7 @@ func NewDecoder() *Decoder {
 	d := &Decoder{first: 1980}
 	d.parser = nmea.SentenceParser{
 		ParsePrefix:    func(p string) (string, string, error) { return p[:2], p[2:], nil }, // of wanted addresses only
-		CustomParsers:  map[string]nmea.ParserFunc{nmea.TypeTXT: parseTXT},
-		CheckCRC:       func(nmea.BaseSentence, string) error { return nil }, // done by Decode, lower-case too
+		CheckCRC:       func(nmea.BaseSentence, string) error { return nil },                // done by Decode, lower-case too
 		OnBaseSentence: d.normalise,
 	}
 	return d
@@ -82,18 +86,66 @@ func (d *Decoder) Decode(p scan.Packet) (gnss.Report, error) {
 	}
 	address, _, _ := strings.Cut(body, ",")
 	d.who.Address(address)
-	if p.Data[0] != '$' || !wanted(address) {
+	if p.Data[0] != '$' {
 		return gnss.Report{}, nil
 	}
-	s, err := d.parse(body)
-	if err != nil {
-		return gnss.Report{}, refusal(err, address, p.Data)
-	}
-	r, err := d.report(s, p)
+	d.mark = gnss.TimeMark{Arrival: p.Arrival, End: p.End, Message: address}
+	r, err := d.sentence(address, body)
 	if err != nil {
 		return gnss.Report{}, refusal(err, address, p.Data)
 	}
 	return r, nil
+}
+
+// sentence decodes by type; a sentence of another type tells nothing.
+func (d *Decoder) sentence(address, body string) (gnss.Report, error) {
+	if len(address) < 3 || !letter(address[0]) || !letter(address[1]) {
+		return gnss.Report{}, nil
+	}
+	if address[0] == 'P' && address[1] != 'Q' {
+		return d.proprietary(address, body)
+	}
+	if len(address) != 5 {
+		return gnss.Report{}, nil
+	}
+	switch address[2:] {
+	case nmea.TypeRMC:
+		return d.rmc(d.split(body))
+	case nmea.TypeZDA:
+		return d.zda(d.split(body))
+	case nmea.TypeGGA:
+		return d.gga(d.split(body))
+	case nmea.TypeTXT:
+		return d.text(d.split(body))
+	case "GST":
+		return d.gst(d.split(body))
+	case "GBS":
+		return d.gbs(d.split(body))
+	case "GRS":
+		return d.grs(d.split(body))
+	case nmea.TypeGNS, nmea.TypeGSA, nmea.TypeGSV:
+		s, err := d.parse(body)
+		if err != nil {
+			return gnss.Report{}, err
+		}
+		return d.report(s)
+	}
+	return gnss.Report{}, nil
+}
+
+// maxFields is the most fields that are told apart; PUBX,03 of 40 satellites has 243.
+const maxFields = 512
+
+// split returns the fields behind the address, valid until the next sentence.
+func (d *Decoder) split(body string) []string {
+	d.fields = d.fields[:0]
+	_, rest, more := strings.Cut(body, ",")
+	for more && len(d.fields) < maxFields {
+		var f string
+		f, rest, more = strings.Cut(rest, ",")
+		d.fields = append(d.fields, f)
+	}
+	return d.fields
 }
 
 // verified returns what is between the first byte and the checksum. The last '*' whose digits agree ends it.
@@ -126,18 +178,6 @@ func digit(c byte) byte {
 	return 255
 }
 
-// wanted reports whether the sentence is of a type that is decoded here, of any talker but 'P'.
-func wanted(address string) bool {
-	if len(address) != 5 || !letter(address[0]) || !letter(address[1]) || address[0] == 'P' && address[1] != 'Q' {
-		return false
-	}
-	switch address[2:] {
-	case nmea.TypeRMC, nmea.TypeZDA, nmea.TypeGGA, nmea.TypeGNS, nmea.TypeGSA, nmea.TypeGSV, nmea.TypeTXT:
-		return true
-	}
-	return false
-}
-
 func letter(c byte) bool { return 'A' <= c && c <= 'Z' }
 
 // parse is go-nmea with its panics turned into errors.
@@ -162,25 +202,16 @@ func refusal(err error, address string, raw []byte) *Refused {
 // quote returns a short printable form of a sentence.
 func quote(b []byte) string { return banner.Clean(string(b[:min(len(b), 90)])) }
 
-// report checks s and turns it into what it tells.
-func (d *Decoder) report(s nmea.Sentence, p scan.Packet) (gnss.Report, error) {
-	d.mark = gnss.TimeMark{Arrival: p.Arrival, End: p.End, Message: s.Prefix()}
+// report checks what go-nmea parsed and turns it into what it tells.
+func (d *Decoder) report(s nmea.Sentence) (gnss.Report, error) {
 	switch m := s.(type) {
-	case nmea.RMC:
-		return d.rmc(m)
-	case nmea.ZDA:
-		return d.zda(m)
-	case nmea.GGA:
-		return d.gga(m)
 	case nmea.GNS:
 		return d.gns(m)
 	case nmea.GSA:
 		return d.gsa(m)
 	case nmea.GSV:
-		sky, err := d.sky.gsv(m, p.Arrival)
+		sky, err := d.sky.gsv(m, d.mark.Arrival)
 		return gnss.Report{Sky: sky}, err
-	case text:
-		return d.text(m)
 	}
 	return gnss.Report{}, &Refused{Reason: ReasonFields}
 }

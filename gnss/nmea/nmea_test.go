@@ -136,6 +136,10 @@ func TestDecodeMarks(t *testing.T) {
 		{"RMC with mode N in place of the direction", []string{"GPRMC,212630.000,A,4839.9411,N,00214.9065,E,0.00,,181207,0,N"}, mark("GPRMC", "2007-12-18T21:26:30", false)},
 		{"ZDA without zone", []string{goodRMC, "GPZDA,150112.00,12,06,2026"}, full(mark("GPZDA", "2026-06-12T15:01:12", true))},
 		{"ZDA with nothing but a zone", []string{"GNZDA,,,,,00,00"}, nil},
+		{"ZDA without a day", []string{"GNZDA,150112.000,,06,2026,00,00"}, nil},
+		{"ZDA without a month", []string{"GNZDA,150112.000,12,,2026,00,00"}, nil},
+		{"ZDA without a year", []string{"GNZDA,150112.000,12,06,,00,00"}, nil},
+		{"ZDA with short numbers", []string{goodRMC, "GNZDA,150112.000,12,6,2026"}, full(mark("GNZDA", "2026-06-12T15:01:12", true))},
 		{
 			"RMC in the century of ZDA",
 			[]string{strings.ReplaceAll(goodGGA, "1501", "1501"), strings.Replace(goodZDA, "2026", "2126", 1), goodRMC},
@@ -185,6 +189,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{"longitude 180 and a bit", in("10038.68322", "18000.00001"), ReasonPosition},
 		{"no hemisphere", in(",N,", ",,"), ReasonPosition},
 		{"ZDA of 31 June", "GNZDA,150112.000,31,06,2026,00,00", ReasonDate},
+		{"ZDA with a day of three digits", "GNZDA,150112.000,012,06,2026,00,00", ReasonDate},
+		{"ZDA with a year of five digits", "GNZDA,150112.000,12,06,02026,00,00", ReasonDate},
 		{"ZDA of year -1", "GNZDA,150112.000,12,06,-001,00,00", ReasonDate},
 		{"ZDA with a year of two digits", "GNZDA,150112.000,12,06,26,00,00", ReasonDate},
 		{"ZDA of hour 25", "GNZDA,250112.000,12,06,2026,00,00", ReasonTime},
@@ -230,8 +236,10 @@ func TestDecodeRefusesWhatIsNoSentence(t *testing.T) {
 
 func TestDecodeSurvivesItsParser(t *testing.T) {
 	d := NewDecoder()
-	d.parser.CustomParsers["RMC"] = func(gonmea.BaseSentence) (gonmea.Sentence, error) { panic("a hole in go-nmea") }
-	if _, err := d.Decode(packet(goodRMC)); reason(err) != ReasonPanic {
+	d.parser.CustomParsers = map[string]gonmea.ParserFunc{
+		"GSA": func(gonmea.BaseSentence) (gonmea.Sentence, error) { panic("a hole in go-nmea") },
+	}
+	if _, err := d.Decode(packet(goodGSA)); reason(err) != ReasonPanic {
 		t.Errorf("Decode: %v, want refused for %q", err, ReasonPanic)
 	}
 	if r, err := d.Decode(packet(goodZDA)); err != nil || r.Mark == nil {
@@ -241,7 +249,7 @@ func TestDecodeSurvivesItsParser(t *testing.T) {
 
 func TestDecodeKeepsSilentAboutOtherSentences(t *testing.T) {
 	for _, body := range []string{
-		"GNALC", "GNGST,090802.00,29,116,32,160,44,20,31", "GNGBS,103607.00,15.1,24.2,31.0,,,,,,", "PSTI,030", "PUBX,00", "PZDA", "P", "",
+		"GNALC", "PSTI,030", "PUBX,00", "PZDA", "P", "",
 		"PGSV,1", "PQGSV,1,1,01,03,60,045,42", "CCGPQ,GGA", "GNVTG,,T,,M,0.00,N,0.00,K,A", "GNRMCX,1",
 		"*0GSA,000", // a '*' where go-nmea expects the talker: found by FuzzDecode
 	} {
@@ -366,7 +374,7 @@ func TestDecodeTellsTheReceiver(t *testing.T) {
 		{"nothing", []string{goodRMC}, ""},
 		{"u-blox 5", []string{"GPTXT,01,01,02,u-blox ag - www.u-blox.com", "GPTXT,01,01,02,HW  UBX-G50xx  00040005 ", "GPTXT,01,01,02,MOD LEA-5H-0"}, "u-blox LEA-5H-0"},
 		{"u-blox 8", []string{"GNTXT,01,01,02,u-blox AG - www.u-blox.com", "GNTXT,01,01,02,HW UBX-M8030 00080000", "GNTXT,01,01,02,ROM CORE 3.01 (107888)"}, "u-blox UBX-M8030"},
-		{"u-blox by PUBX", []string{"PUBX,00,1"}, "u-blox"},
+		{"u-blox by PUBX", []string{"PUBX,00"}, "u-blox"},
 		{"ATGM332D", []string{"GPTXT,01,01,02,MA=CASIC", "GPTXT,01,01,02,IC=ATGB03+ATGR201", "GPTXT,01,01,02,SW=URANUS2,V2.2.1.0"}, "CASIC ATGB03+ATGR201"},
 		{"SkyTraq", []string{"PSTI,030,1"}, "SkyTraq"},
 		{"Quectel", []string{"PQGSV,1,1,01,03,60,045,42"}, "Quectel"},

@@ -8,17 +8,11 @@ import (
 	"timeball/gnss/timescale"
 )
 
-// normalise takes what decides about time from the text itself into d.sent, and makes the rest acceptable to go-nmea
-// v1.10.0, which refuses a sentence for any field it does not expect. Fields that are not used are emptied.
+// normalise takes the time from the text itself into d.sent, and makes the rest acceptable to go-nmea v1.10.0, which
+// refuses a sentence for any field it does not expect. Fields that are not used are emptied.
 func (d *Decoder) normalise(s *nmea.BaseSentence) error {
 	d.sent = sent{}
 	switch s.Type {
-	case nmea.TypeRMC:
-		return d.normaliseRMC(s)
-	case nmea.TypeZDA:
-		return d.normaliseZDA(s)
-	case nmea.TypeGGA:
-		return d.normaliseGGA(s)
 	case nmea.TypeGNS:
 		return d.normaliseGNS(s)
 	case nmea.TypeGSA:
@@ -29,67 +23,8 @@ func (d *Decoder) normalise(s *nmea.BaseSentence) error {
 	return nil
 }
 
-// normaliseRMC: before NMEA 2.3 there was no mode, and some leave out the direction of the variation and send the mode
-// in its place.
-func (d *Decoder) normaliseRMC(s *nmea.BaseSentence) error {
-	pad(s, 13)
-	f := s.Fields
-	if oneOf(f[10], "ADFNPRMS") && f[11] == "" {
-		f[11] = f[10]
-	}
-	if !oneOf(f[1], "AV") {
-		f[1] = nmea.InvalidRMC
-	}
-	if !oneOf(f[12], "SCUV") {
-		f[12] = ""
-	}
-	if f[8] != "" {
-		var ok bool
-		if d.sent.day, d.sent.month, d.sent.year, ok = sixDigits(f[8]); !ok {
-			return &Refused{Reason: ReasonDate}
-		}
-		d.sent.dated = true
-	}
-	clear(f[6:11])
-	return d.sent.read(f, 2)
-}
-
-// normaliseZDA: the time zone is not used, and some do not send it.
-func (d *Decoder) normaliseZDA(s *nmea.BaseSentence) error {
-	pad(s, 6)
-	f := s.Fields
-	if f[1] != "" && f[2] != "" && f[3] != "" {
-		var ok [3]bool
-		d.sent.day, ok[0] = decimal(f[1], 1, 2)
-		d.sent.month, ok[1] = decimal(f[2], 1, 2)
-		d.sent.year, ok[2] = decimal(f[3], 4, 4)
-		if ok != [3]bool{true, true, true} {
-			return &Refused{Reason: ReasonDate}
-		}
-		d.sent.dated = true
-	}
-	clear(f[1:])
-	return d.sent.read(f, -1)
-}
-
-// normaliseGGA: quality 6 is estimated, 7 entered by hand and 8 simulated, none of them a fix; 9 is sent by some for a
-// fix with corrections.
-func (d *Decoder) normaliseGGA(s *nmea.BaseSentence) error {
-	pad(s, 14)
-	f := s.Fields
-	switch {
-	case f[5] == "9":
-		f[5] = nmea.DGPS
-	case !oneOf(f[5], "12345"):
-		f[5] = nmea.Invalid
-	}
-	numbers(f[6:9])
-	clear(f[9:])
-	return d.sent.read(f, 1)
-}
-
 func (d *Decoder) normaliseGNS(s *nmea.BaseSentence) error {
-	pad(s, 13)
+	s.Fields = pad(s.Fields, 13)
 	f := s.Fields
 	f[5] = strings.Map(func(r rune) rune {
 		if strings.ContainsRune("NADPRFEMS", r) {
@@ -102,12 +37,14 @@ func (d *Decoder) normaliseGNS(s *nmea.BaseSentence) error {
 	}
 	numbers(f[6:9])
 	clear(f[9:12])
-	return d.sent.read(f, 1)
+	err := d.sent.read(f, 1)
+	clear(f[:5]) // what has been read is hidden from go-nmea, which rounds it
+	return err
 }
 
 // normaliseGSA: the system id came with NMEA 4.1; some have something else in its place.
 func normaliseGSA(s *nmea.BaseSentence) {
-	pad(s, 18)
+	s.Fields = pad(s.Fields, 18)
 	f := s.Fields
 	clear(f[:1])
 	if !oneOf(f[1], "123") {
@@ -144,27 +81,35 @@ type sent struct {
 	day, month, year int // year as sent, of two digits in RMC
 	dated            bool
 	placed           bool // there is a position, and it can be one
+	latitude         float64
+	longitude        float64
 }
 
-// read takes the time from the first field and checks the four fields of the position at the given index, if any. The
-// time is then hidden from go-nmea, which rounds it.
+// read takes the time from the first field and the position from the four fields at the given index, if any.
 func (s *sent) read(f []string, position int) error {
 	var ok bool
 	if s.time, ok = parseTOD(f[0]); !ok {
 		return &Refused{Reason: ReasonTime}
 	}
-	clear(f[:1])
 	if position < 0 {
 		return nil
 	}
 	p := f[position : position+4]
 	if p[0] == "" && p[2] == "" {
-		clear(p)
 		return nil
 	}
-	s.placed = angle(p[0], 90) && oneOf(p[1], "NS") && angle(p[2], 180) && oneOf(p[3], "EW")
+	var lat, lon bool
+	s.latitude, lat = angle(p[0], 90)
+	s.longitude, lon = angle(p[2], 180)
+	s.placed = lat && oneOf(p[1], "NS") && lon && oneOf(p[3], "EW")
 	if !s.placed {
 		return &Refused{Reason: ReasonPosition}
+	}
+	if p[1] == "S" {
+		s.latitude = -s.latitude
+	}
+	if p[3] == "W" {
+		s.longitude = -s.longitude
 	}
 	return nil
 }
@@ -219,27 +164,33 @@ func decimal(s string, least, most int) (v int, ok bool) {
 	return v, true
 }
 
-// angle reports whether s is degrees and minutes, ddmm.m, of at most the given degrees.
-func angle(s string, degrees int) bool {
+// angle reads degrees and minutes, ddmm.m, of at most the given degrees.
+func angle(s string, degrees int) (value float64, ok bool) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	if len(whole) < 3 || len(whole) > 5 || len(fraction) > 12 || !digits(whole) || !digits(fraction) {
-		return false
+		return 0, false
 	}
 	v := 0
 	for i := range len(whole) {
 		v = v*10 + int(whole[i]-'0')
 	}
-	if v%100 > 59 {
-		return false
+	part, scale := 0, 1
+	for i := range len(fraction) {
+		part = part*10 + int(fraction[i]-'0')
+		scale *= 10
 	}
-	return v < degrees*100 || v == degrees*100 && strings.Trim(fraction, "0") == ""
+	if v%100 > 59 || v > degrees*100 || v == degrees*100 && part != 0 {
+		return 0, false
+	}
+	return float64(v/100) + (float64(v%100)+float64(part)/float64(scale))/60, true
 }
 
 // pad adds empty fields up to n.
-func pad(s *nmea.BaseSentence, n int) {
-	for len(s.Fields) < n {
-		s.Fields = append(s.Fields, "")
+func pad(f []string, n int) []string {
+	for len(f) < n {
+		f = append(f, "")
 	}
+	return f
 }
 
 // numbers empties those of the fields that are not decimal numbers, such as "nan" or "---".

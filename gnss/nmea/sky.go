@@ -26,6 +26,7 @@ type sky struct {
 	next    int64 // the number of the sentence that continues current; 0 = the group is complete
 	broken  bool  // a sentence of a group was lost: the view is not shown
 	time    tod   // of the epoch
+	heard   bool  // there was a GSV at any time
 }
 
 // group names the GSV sentences that belong together.
@@ -51,6 +52,7 @@ func (s *sky) gsv(m nmea.GSV, arrival clock.Mono) (ended *gnss.Satellites, err e
 	if m.TotalMessages < 1 || m.MessageNumber < 1 || m.MessageNumber > m.TotalMessages {
 		return nil, &Refused{Reason: ReasonFields}
 	}
+	s.heard = true
 	if s.repeated(m) {
 		ended = s.close()
 	}
@@ -145,7 +147,7 @@ func (s *sky) close() *gnss.Satellites {
 			view.Seen[i].Used = s.isUsed(sat.key)
 		}
 	}
-	*s = sky{seen: s.seen[:0], used: s.used[:0], time: s.time}
+	*s = sky{seen: s.seen[:0], used: s.used[:0], time: s.time, heard: s.heard}
 	return view
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -369,6 +371,13 @@ func FuzzScan(f *testing.F) {
 	f.Add([]byte(rmc+"\r\n"), uint8(3))
 	f.Add(append(bytes.Clone(poll), ack...), uint8(1))
 	f.Add(append(rtcm([]byte("abc")), "$$GNTXT*51\xB5\x62\x01\x02\xFF\xFF"...), uint8(7))
+	files, _ := filepath.Glob("../../../shared/corpus/*.log") // recordings beside the project, if they are there
+	for i, name := range files {
+		if b, err := os.ReadFile(name); err == nil {
+			f.Add(b[:min(len(b), 1500)], uint8(7*i))
+			f.Add(b[max(len(b)-700, 0):], uint8(i))
+		}
+	}
 	f.Fuzz(func(t *testing.T, b []byte, cut uint8) {
 		whole, _ := packets(b)
 		s := New()
