@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"timeball/gnss"
-	"timeball/gnss/nmea"
+	"timeball/gnss/decode"
 	"timeball/gnss/scan"
 	"timeball/gnss/timescale"
 	"timeball/pps"
@@ -47,7 +47,7 @@ type Engine struct {
 	loop    *discipline.Loop
 	pairing pairing.Pairing
 	scanner *scan.Scanner
-	decoder *nmea.Decoder
+	decoder *decode.Decoder
 
 	now       clock.Reading
 	mode      discipline.Mode
@@ -109,7 +109,7 @@ func New(cfg Config, clk discipline.Clock) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, clock: clk, now: now, modeSince: now.Mono,
-		scanner: scan.New(), decoder: nmea.NewDecoder(), counters: Counters{Refused: map[string]uint64{}},
+		scanner: scan.New(), decoder: decode.New(), counters: Counters{Refused: map[string]uint64{}},
 	}
 	e.loop = discipline.New(cfg.Loop, announcedClock{clk, e}, now)
 	if cfg.Memory != nil {
@@ -211,11 +211,8 @@ func (e *Engine) bytes(ev Event) {
 	}
 	e.onLine += clock.Seconds(len(ev.Bytes)) * byteTime
 	e.scanner.Write(ev.At, byteTime, ev.Bytes, func(p scan.Packet) {
-		if p.Protocol != scan.NMEA {
-			return
-		}
 		r, err := e.decoder.Decode(p)
-		var refused *nmea.Refused
+		var refused *gnss.Refused
 		if errors.As(err, &refused) {
 			e.refuse(refused.Reason)
 		}
@@ -263,6 +260,9 @@ func (e *Engine) mark(m gnss.TimeMark) {
 		e.believe(false, m.Arrival)
 	}
 	e.fullUTC = e.fullUTC || m.Valid && m.FullUTC
+	if whole, ok := m.Second(); ok {
+		m.UTC = whole // UBX names the instant of its solution, nanoseconds beside the second it means
+	}
 	if m.Valid && m.UTC < e.cfg.Floor {
 		e.refuse("date before " + e.cfg.Floor.String())
 		return
