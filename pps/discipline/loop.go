@@ -255,7 +255,7 @@ func (l *Loop) accept(m pps.Measurement) {
 	l.accepted, l.lastUTC, l.variance = m.At, m.UTC, l.filter.mean.p[phase][phase]
 	l.inARow, l.lates, l.missed = max(0, l.inARow)+1, 0, 0
 	noise := l.sensor.Noise()
-	l.past.Note(m.At, l.bare(), l.variance, clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law(), &noise)
+	l.past.Note(m.At, l.Bare(), l.variance, clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law(), &noise)
 	near := math.Abs(l.filter.mean.s[phase]) < lockedWithin+gateSigmas*math.Sqrt(l.variance)
 	if l.mode != Locked && l.inARow >= l.needed && near {
 		l.mode, l.reason, l.everLocked, l.needed = Locked, "", true, settled
@@ -347,15 +347,15 @@ func (l *Loop) Advance(now clock.Reading) error {
 	return l.servo()
 }
 
-// bare returns the phase of the undisciplined oscillator.
-func (l *Loop) bare() clock.Seconds { return clock.Seconds(l.filter.mean.s[phase]) - l.given }
+// Bare returns the phase of the oscillator as it would be had it never been steered, as last estimated.
+func (l *Loop) Bare() clock.Seconds { return clock.Seconds(l.filter.mean.s[phase]) - l.given }
 
 // follow moves the filters to an instant of a holdover by what the rehearsed predictors say.
 func (l *Loop) follow(at clock.Mono) {
-	before, since := l.bare(), l.at
+	before, since := l.Bare(), l.at
 	l.advanceTo(at)
 	bare := l.past.Coast(at)
-	off := float64(bare - l.bare())
+	off := float64(bare - l.Bare())
 	y := float64(bare-before) / float64(at.Sub(since))
 	l.filter.each(func(f *filter) {
 		f.s[phase] += off
@@ -371,7 +371,7 @@ const followed = 0.1
 func (l *Loop) coast(reason string) {
 	l.mode, l.reason, l.inARow, l.needed = Holdover, reason, 0, settled
 	l.filter.each(func(f *filter) { f.s[drift] = 0 })
-	l.past.Begin(l.at, l.bare(), clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law())
+	l.past.Begin(l.at, l.Bare(), clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law())
 }
 
 // predicted returns the offset at an instant not before the filter's.

@@ -14,6 +14,7 @@ import (
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
 	"timeball/pps/pairing"
+	"timeball/pps/stability"
 )
 
 // Config is what the Engine is told of the unit.
@@ -59,15 +60,18 @@ type Engine struct {
 	trackingAt clock.Mono // since when it has had one without a break
 	fullUTC    bool       // the receiver says that it knows the leap second count
 
-	second   int64 // of CLOCK_MONOTONIC in which the line's bytes are being counted
-	onLine   clock.Seconds
-	counters Counters
-	state    receiverState
-	change   []Change
-	memory   *discipline.Memory
-	recalled clock.Mono // when memory was taken
-	snapshot *Snapshot
-	faults   [requests]string // what the Clock answered last, "" when it obeyed
+	second    int64 // of CLOCK_MONOTONIC in which the line's bytes are being counted
+	onLine    clock.Seconds
+	counters  Counters
+	state     receiverState
+	change    []Change
+	stability *stability.Accumulator // of the bare oscillator, at 1 s
+	deviated  timescale.UTC          // the last second in it
+	memory    *discipline.Memory
+	recalled  clock.Mono // when memory was taken
+	points    []stability.Point
+	snapshot  *Snapshot
+	faults    [requests]string // what the Clock answered last, "" when it obeyed
 }
 
 // receiverState is what is shown of the receiver.
@@ -109,7 +113,7 @@ func New(cfg Config, clk discipline.Clock) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, clock: clk, now: now, modeSince: now.Mono,
-		scanner: scan.New(), decoder: decode.New(), counters: Counters{Refused: map[string]uint64{}},
+		stability: stability.New(1), scanner: scan.New(), decoder: decode.New(), counters: Counters{Refused: map[string]uint64{}},
 	}
 	e.loop = discipline.New(cfg.Loop, announcedClock{clk, e}, now)
 	if cfg.Memory != nil {
@@ -304,6 +308,7 @@ func (e *Engine) edge(edge pps.Edge, utc timescale.UTC) {
 	} else {
 		e.counters.Accepted++
 		e.counters.LastOffset = m.Offset
+		e.deviate(utc)
 	}
 	e.publish()
 }
@@ -315,6 +320,23 @@ func (e *Engine) unlabelled(at clock.Mono, reason pairing.Reason) {
 	if e.pairing.OffGrid() >= offGridLimit && e.loop.Mode() < discipline.Locked {
 		e.pairing.Forget()
 	}
+}
+
+const longestMiss = 30 // s without an accepted pulse after which stability is measured anew
+
+// deviate adds the bare oscillator's phase at the second utc to its stability.
+func (e *Engine) deviate(utc timescale.UTC) {
+	missed := int((utc-e.deviated)/timescale.Second) - 1
+	switch {
+	case e.deviated == 0 || missed > longestMiss || missed < 0:
+		e.stability.Gap()
+	default:
+		for range missed {
+			e.stability.Miss()
+		}
+	}
+	e.deviated = utc
+	e.stability.Add(e.loop.Bare())
 }
 
 const offGridLimit = 10 // edges in a row between two seconds: before the first lock the count is begun anew
@@ -342,13 +364,14 @@ func (e *Engine) tick() {
 
 const rememberEvery = 300 // s
 
-// remember takes down what is worth keeping over a restart.
+// remember takes down what changes slowly: what is worth keeping over a restart, and the oscillator's stability.
 func (e *Engine) remember() {
 	if e.memory != nil && e.now.Mono.Sub(e.recalled) < rememberEvery {
 		return
 	}
 	if m, ok := e.loop.Memory(); ok {
 		e.memory, e.recalled = &m, e.now.Mono
+		e.points = e.stability.Points()
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
+	"timeball/pps/stability"
 )
 
 // Snapshot is everything the unit knows at one instant. It is immutable.
@@ -22,6 +23,8 @@ type Snapshot struct {
 	Temperature *float64         `json:"temperature"` // of the SoC, degrees Celsius
 	Utilisation *float64         `json:"utilisation"` // of the processor, 0..1
 	Forecast    []Forecast       `json:"forecast"`
+
+	Stability []stability.Point `json:"stability,omitempty"` // of the bare oscillator; every 5 min
 
 	Memory *discipline.Memory `json:"memory,omitempty"` // worth keeping over a restart; nil: nothing is yet
 }
@@ -57,7 +60,7 @@ func (e *Engine) publish() {
 	s := &Snapshot{
 		Estimate: e.estimate(), Counters: e.counters,
 		Receiver: e.decoder.Receiver(), Serial: e.state.serial, Text: e.state.text, Fix: e.state.fix, Sky: e.state.sky,
-		Memory: e.memory, Temperature: e.state.temperature.fresh(e.now.Mono), Utilisation: e.state.utilisation.fresh(e.now.Mono),
+		Memory: e.memory, Stability: e.points, Temperature: e.state.temperature.fresh(e.now.Mono), Utilisation: e.state.utilisation.fresh(e.now.Mono),
 	}
 	s.Counters.Refused = maps.Clone(e.counters.Refused)
 	if s.Estimate.HasOffset {
