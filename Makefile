@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commitUnix=$(COMMIT_UNIX)
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)"
 TOOLS := $(CURDIR)/.cache/bin
 
-.PHONY: run build deps test check bench fuzz clean
+.PHONY: run build deps test check bench bench-loop soak plots fuzz clean
 
 # A simulated unit on this machine: NTP on 127.0.0.1:11123, the page on http://127.0.0.1:8080/. Ctrl-C ends it.
 run:
@@ -41,6 +41,19 @@ $(TOOLS)/%: .ci/tools/go.mod
 
 bench: $(TOOLS)/benchstat
 	@$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# The loop on the models of oscillator and pulse, beside chrony on the same noise: half an hour, with QUICK=1 3 minutes.
+bench-loop:
+	@$(GO) run ./cmd/internal/benchloop $(if $(QUICK),-quick)
+
+# Faults of all kinds for HOURS on all cores; goes on where it was interrupted.
+HOURS ?= 0.5
+soak:
+	@mkdir -p .cache && $(GO) run ./cmd/internal/faults -budget $$(awk 'BEGIN{print int($(HOURS)*3600)}')s -state .cache/soak.jsonl
+
+# The pictures of docs/loop.md.
+plots:
+	@$(GO) run ./cmd/internal/plots -out docs/plots
 
 # Each fuzz target for FUZZTIME.
 FUZZTIME ?= 30s

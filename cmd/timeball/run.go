@@ -9,10 +9,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
+	"time"
 
+	"timeball/board/sim"
 	"timeball/cmd/internal/config"
 	"timeball/cmd/internal/replay"
 	"timeball/cmd/internal/status"
+	"timeball/cmd/internal/trial"
 	"timeball/gnss/timescale"
 	"timeball/pps/timing"
 )
@@ -81,3 +86,54 @@ func replayEvents(in io.Reader, out io.Writer) error {
 	err := timing.Replay(in, func(s *timing.Snapshot) error { return lines.Encode(&s.Estimate) })
 	return errors.Join(err, w.Flush())
 }
+
+// runSim runs the real Engine on a model or a trace and writes the clock's true error, bound, mode and stratum.
+func runSim(_ context.Context, f *flag.FlagSet, args []string, out io.Writer) error {
+	var c trial.Config
+	f.StringVar(&c.Model, "model", "pi-quiet", strings.Join(sim.ModelNames(), ", "))
+	f.Uint64Var(&c.Seed, "seed", 1, "of all that is random")
+	f.IntVar(&c.Seconds, "seconds", 86400, "to simulate; a trace has its own length")
+	f.StringVar(&c.Trace, "trace", "", "`directory` of the columns freq, ref, temp and util to run on")
+	f.StringVar(&c.Write, "write-trace", "", "`directory` for the columns of the model's world")
+	f.IntVar(&c.Lock, "lock", 0, "`seconds` until the antenna fails; 0 = never")
+	f.Float64Var(&c.E0, "e0", 1e-3, "`seconds` by which the clock is ahead at the beginning")
+	f.Float64Var(&c.Y0, "y0", 1e-5, "fractional frequency of the oscillator at the beginning")
+	sensors := f.String("sensors", "on", "on or off: whether temperature and utilisation are known")
+	f.StringVar(&c.State, "state", "", "`directory` for what is kept over a restart")
+	latency := f.String("edge-latency", "", "declared latency of the edges and its half range, `BIAS,RANGE` in seconds")
+	fault := f.String("fault", "", "`name` of a fault; -list names them")
+	at := f.Float64("fault-at", 0, "`seconds` until the fault")
+	last := f.Float64("fault-for", 0, "`seconds` that it lasts; 0 = for ever")
+	by := f.Float64("fault-by", 0, "its size in `seconds`, where it has one")
+	list := f.Bool("list", false, "list models and faults")
+	f.StringVar(&c.Out, "out", "", "`FILE` for the true error; FILE.bound gets bound, mode and stratum")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if *list {
+		fmt.Fprintf(out, "models: %s\nfaults: %s\n", strings.Join(sim.ModelNames(), " "), strings.Join(faultNames, " "))
+		return nil
+	}
+	if f.NArg() > 0 || c.Out == "" || c.Seconds < 1 || *sensors != "on" && *sensors != "off" {
+		f.Usage()
+		return errUsage
+	}
+	c.Sensors = *sensors == "on"
+	if *latency != "" {
+		c.EdgeLatency = new([2]float64)
+		if _, err := fmt.Sscanf(*latency, "%g,%g", &c.EdgeLatency[0], &c.EdgeLatency[1]); err != nil {
+			return fmt.Errorf("-edge-latency %q: BIAS,RANGE in seconds: %w", *latency, err)
+		}
+	}
+	if *fault != "" {
+		if !slices.Contains(faultNames, *fault) {
+			return fmt.Errorf("-fault %q: known are %s", *fault, strings.Join(faultNames, " "))
+		}
+		c.Faults = []sim.Fault{{Name: *fault, At: seconds(*at), For: seconds(*last), By: seconds(*by)}}
+	}
+	return trial.Run(c, out)
+}
+
+var faultNames = []string{sim.FaultAntenna, sim.FaultPulse, sim.FaultMessages, sim.FaultForeignStep}
+
+func seconds(s float64) time.Duration { return time.Duration(s * 1e9) }

@@ -252,6 +252,7 @@ func TestPulseFollowsTheLastMark(t *testing.T) {
 	mark := timeUTC(nil) // names 12:00:18
 	clk := Append(nil, &NavCLOCK{Systems: [3]SystemClock{{Leaps: 18, Valid: 7}}})
 	noFix := Append(nil, &NavPV{})
+	msg := Append(nil, &MsgUTC{Of: IDMsgGPSUTC, DtLS: 18, DtLSF: 18, Valid: 3})
 	bds := Append(nil, &TimTP{QErr: 3e-9, RefTime: 0x11, UTCValid: 3, Week: uint16((utc - systems[1].epoch) / timescale.Week), TOW: 561623})
 	tests := []struct {
 		name   string
@@ -263,6 +264,7 @@ func TestPulseFollowsTheLastMark(t *testing.T) {
 		{"in UTC", [][]byte{mark, tp(utc, 0, 3)}, utc, true, "UTC"},
 		{"in UTC with the leap seconds of GPS", [][]byte{clk, mark, tp(utc+18*s, 0, 3)}, utc, true, "UTC"},
 		{"in GPS time", [][]byte{clk, mark, tp(utc+18*s, 0x10, 3)}, utc, true, "GPS"},
+		{"in GPS time, whose leap seconds it sends itself", [][]byte{msg, mark, tp(utc+18*s, 0x10, 3)}, utc, true, "GPS"},
 		{"in BeiDou time", [][]byte{clk, mark, bds}, utc, true, "BeiDou"},
 		{"in GPS time before the leap seconds are known", [][]byte{mark, tp(utc+18*s, 0x10, 3)}, 0, false, "GPS"},
 		{"in GLONASS time", [][]byte{clk, mark, tp(utc, 0x12, 3)}, 0, false, "GLONASS"},

@@ -73,6 +73,13 @@ func TestDecodeProprietary(t *testing.T) {
 			Arrival: 10, Message: "GNGBS", Latitude: 1.4, Longitude: 1.3, Altitude: 3.1,
 			Suspect: gnss.Satellite{System: "GPS", ID: 3}, SuspectBias: -21.4,
 		}}},
+		{"GBS with a wrong satellite of a system", []string{"GNGBS,235458.00,1.4,1.3,3.1,08,,-21.4,3.8,4,1"}, gnss.Report{Quality: &gnss.Quality{
+			Arrival: 10, Message: "GNGBS", Latitude: 1.4, Longitude: 1.3, Altitude: 3.1,
+			Suspect: gnss.Satellite{System: "BeiDou", ID: 8}, SuspectBias: -21.4,
+		}}},
+		{"GBS with satellite 0", []string{"GNGBS,235458.00,1.4,1.3,3.1,00,,-21.4,3.8"}, gnss.Report{Quality: &gnss.Quality{
+			Arrival: 10, Message: "GNGBS", Latitude: 1.4, Longitude: 1.3, Altitude: 3.1,
+		}}},
 		{"GBS of nothing", []string{"GNGBS,090802.00,,,,,,,,,"}, gnss.Report{}},
 		{"GRS", []string{"GNGRS,090802.00,1,3,-4,,,,,,,,,,,1,1"}, gnss.Report{Quality: &gnss.Quality{
 			Arrival: 10, Message: "GNGRS", Residual: 3.5355339059327378,

@@ -44,6 +44,7 @@ const (
 	stepAgain    = 10e-3  // s; later on, while acquiring anew, only one that would take longer than half a minute
 	gateSigmas   = 6.0    // in the bound, times the core's sigma
 	stateSigmas  = 4.0    // in the bound, for the state's own sigma
+	coreSigmas   = 0.25   // in the bound, times the core's sigma: a density learned wrong shifts its mean by less
 	rehearsed    = 3.5    // in the bound, times the rehearsals' root mean square
 	silence      = 2.6    // s without any edge begin a holdover: two missed pulses and a tick
 	refusing     = 10.0   // s with refused edges only do so as well
@@ -177,7 +178,7 @@ func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
 	l.advanceTo(m.At)
 	b := l.filter // changed only if the pulse is believed
 	if quiet := m.At.Sub(l.accepted); l.mode == Holdover && l.inARow <= 0 {
-		b.each(func(f *filter) { f.coasted(float64(l.past.Expected(quiet)), float64(quiet)) })
+		b.each(func(f *filter) { f.coasted(float64(l.erred(m.At, quiet)), float64(quiet)) })
 	}
 	z := float64(m.Offset - l.cfg.Bias)
 	innovation, variance := z-b.mean.s[phase], b.mean.p[phase][phase]
@@ -221,8 +222,9 @@ func (l *Loop) begin(m pps.Measurement, now clock.Reading) (Refusal, error) {
 		return Unsteady, nil
 	}
 	start := filter{s: state{phase: float64(m.Offset - l.cfg.Bias), frequency: change/dt - float64(l.steer)}}
-	for i, sigma := range oscillator.Prior {
-		start.p[law+i][law+i] = sigma * sigma
+	known, sigma := l.past.Law()
+	for i := range sigma {
+		start.s[law+i], start.p[law+i][law+i] = known[i], sigma[i]*sigma[i]
 	}
 	start.p[drift][drift] = initialDrift * initialDrift
 	l.filter, l.terms = newBank(start, l.noise.sigma, dt), l.sensor.Terms()
@@ -253,7 +255,7 @@ func (l *Loop) accept(m pps.Measurement) {
 	l.accepted, l.lastUTC, l.variance = m.At, m.UTC, l.filter.mean.p[phase][phase]
 	l.inARow, l.lates, l.missed = max(0, l.inARow)+1, 0, 0
 	noise := l.sensor.Noise()
-	l.past.Note(m.At, l.bare(), l.variance, clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law(), &noise)
+	l.past.Note(m.At, l.Bare(), l.variance, clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law(), &noise)
 	near := math.Abs(l.filter.mean.s[phase]) < lockedWithin+gateSigmas*math.Sqrt(l.variance)
 	if l.mode != Locked && l.inARow >= l.needed && near {
 		l.mode, l.reason, l.everLocked, l.needed = Locked, "", true, settled
@@ -295,7 +297,7 @@ func (l *Loop) servo() error {
 	if l.mode == Acquiring && math.Abs(l.filter.mean.s[phase]) > limit {
 		by := -time.Duration(math.Round(l.filter.mean.s[phase] * 1e9))
 		if _, err := l.clock.Step(by); err != nil {
-			return fmt.Errorf("step by %v: %w", by, err)
+			return fmt.Errorf("step: %w", err)
 		}
 		l.filter.each(func(f *filter) { f.s[phase] += by.Seconds() })
 		l.given += clock.Seconds(by.Seconds())
@@ -309,7 +311,7 @@ func (l *Loop) servo() error {
 	want := max(-maxSteer, min(maxSteer, slew-l.filter.mean.s[frequency]))
 	actual, effective, err := l.clock.SetFrequency(clock.Ratio(want))
 	if err != nil {
-		return fmt.Errorf("set frequency %.6g: %w", want, err)
+		return fmt.Errorf("set frequency: %w", err)
 	}
 	l.advanceTo(max(effective, l.at))
 	l.steer = actual
@@ -345,15 +347,15 @@ func (l *Loop) Advance(now clock.Reading) error {
 	return l.servo()
 }
 
-// bare returns the phase of the undisciplined oscillator.
-func (l *Loop) bare() clock.Seconds { return clock.Seconds(l.filter.mean.s[phase]) - l.given }
+// Bare returns the phase of the oscillator as it would be had it never been steered, as last estimated.
+func (l *Loop) Bare() clock.Seconds { return clock.Seconds(l.filter.mean.s[phase]) - l.given }
 
 // follow moves the filters to an instant of a holdover by what the rehearsed predictors say.
 func (l *Loop) follow(at clock.Mono) {
-	before, since := l.bare(), l.at
+	before, since := l.Bare(), l.at
 	l.advanceTo(at)
 	bare := l.past.Coast(at)
-	off := float64(bare - l.bare())
+	off := float64(bare - l.Bare())
 	y := float64(bare-before) / float64(at.Sub(since))
 	l.filter.each(func(f *filter) {
 		f.s[phase] += off
@@ -369,7 +371,7 @@ const followed = 0.1
 func (l *Loop) coast(reason string) {
 	l.mode, l.reason, l.inARow, l.needed = Holdover, reason, 0, settled
 	l.filter.each(func(f *filter) { f.s[drift] = 0 })
-	l.past.Begin(l.at, l.bare(), clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law())
+	l.past.Begin(l.at, l.Bare(), clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law())
 }
 
 // predicted returns the offset at an instant not before the filter's.
@@ -379,8 +381,17 @@ func (l *Loop) predicted(at clock.Mono) clock.Seconds {
 	return clock.Seconds(f.s[phase])
 }
 
+// erred returns what a holdover that began quiet seconds before at is expected to have erred, 1 sigma.
+func (l *Loop) erred(at clock.Mono, quiet clock.Seconds) clock.Seconds {
+	expected := l.past.Expected(quiet)
+	if l.mode != Holdover {
+		return expected
+	}
+	return clock.Seconds(math.Hypot(float64(expected), float64(l.past.Doubt(at))))
+}
+
 // bound returns the bound at an instant: the offset that is known, the state's uncertainty when the last pulse was
-// accepted, the tail of late edges that the clipping lets through (one sigma of the core), what rehearsals of a holdover
+// accepted, what a density that was learned wrong may shift, what rehearsals of a holdover
 // as long as the silence since then have erred, and what pulses that are refused again and again contradict.
 func (l *Loop) bound(at clock.Mono) Bound {
 	quiet := max(0, at.Sub(l.accepted))
@@ -389,8 +400,8 @@ func (l *Loop) bound(at clock.Mono) Bound {
 		contradicted = min(l.contrary[0], l.contrary[1], l.contrary[2]) + gateSigmas*clock.Seconds(l.noise.sigma)
 	}
 	return Bound{
-		Pulse: contradicted + clock.Seconds(math.Abs(float64(l.predicted(at)))) + clock.Seconds(stateSigmas*math.Sqrt(l.variance)+l.noise.sigma) +
-			rehearsed*l.past.Expected(quiet),
+		Pulse: contradicted + clock.Seconds(math.Abs(float64(l.predicted(at)))) + clock.Seconds(stateSigmas*math.Sqrt(l.variance)+coreSigmas*l.noise.sigma) +
+			rehearsed*l.erred(at, quiet),
 		Capture:   l.cfg.BiasRange,
 		Reference: l.cfg.Reference,
 	}

@@ -13,8 +13,7 @@ type regression struct {
 	s     [unknowns]float64
 	p     [unknowns][unknowns]float64
 	walk  float64 // of the base, per sqrt(s)
-	r2    float64
-	taken int // means
+	taken int     // means
 }
 
 const (
@@ -46,7 +45,8 @@ func (g *regression) take(dt, frequency float64, terms *Vector, variance float64
 	r2 := 2*variance/(dt*dt) + leastNoise*leastNoise
 	for i, v := range noise {
 		c := g.s[firstTerm+i]
-		r2 += v * (c*c + g.p[firstTerm+i][firstTerm+i])
+		// The noise of a lagging term is much the same in the next windows: it counts as if it were that much larger.
+		r2 += v * (1 + 2*lags[i]/dt) * (c*c + g.p[firstTerm+i][firstTerm+i])
 	}
 	if g.taken++; g.taken == 1 {
 		g.s[base] = frequency - g.law().Dot(terms)

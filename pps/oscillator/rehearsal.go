@@ -29,8 +29,10 @@ type Rehearsals struct {
 	table  [levels][predictors]float64 // log2 of the expected error in s; made anew with each note
 	ready  bool
 
-	began clock.Mono // of the holdover that is real
-	from  note
+	began       clock.Mono // of the holdover that is real
+	from        note
+	doubted     regression // as it was when it began
+	sensedFirst Vector     // the terms then
 }
 
 const (
@@ -287,6 +289,10 @@ func (r *Rehearsals) expect(h float64) (errors, weights [predictors]float64) {
 	return errors, weights
 }
 
+// Without sensors a change of load that has not come yet can't be foreseen: for this long, in seconds, what was rehearsed
+// does not rule it out.
+const novelty = 6 * 3600
+
 // Expected returns the root mean square error expected of a holdover of length h.
 func (r *Rehearsals) Expected(h clock.Seconds) clock.Seconds {
 	if h <= 0 {
@@ -294,6 +300,10 @@ func (r *Rehearsals) Expected(h clock.Seconds) clock.Seconds {
 	}
 	errors, weights := r.expect(float64(h))
 	square := 0.0
+	if !r.hasTerms {
+		prior, known := float64(min(priorDrift*h*h/2, priorSpan*h)), float64(r.scored[0])*period/novelty
+		square = prior * prior / (1 + known*known)
+	}
 	for p, e := range errors {
 		square += weights[p] * e * e
 	}
@@ -306,6 +316,39 @@ func (r *Rehearsals) Begin(at clock.Mono, phase clock.Seconds, y clock.Ratio, la
 	r.start()
 	r.began = at
 	r.from = r.describe(at, phase, y, law)
+	r.doubted, r.sensedFirst = r.regression[r.best()], r.terms
+}
+
+// judged is the level at which the regressions are compared: 1.1 h.
+const judged = 8
+
+// best returns the regression that has predicted best.
+func (r *Rehearsals) best() int {
+	best, least := kept, math.Inf(1)
+	for p, c := range candidates {
+		if c.kind == lasting && r.ready && r.table[judged][p] < least {
+			best, least = c.law, r.table[judged][p]
+		}
+	}
+	return best
+}
+
+// Doubt returns what may be wrong at an instant of the holdover because the law is not known well enough for what the
+// sensors have said since it began: 1 sigma.
+func (r *Rehearsals) Doubt(at clock.Mono) clock.Seconds {
+	h, ahead := float64(at.Sub(r.began)), max(0, float64(at.Sub(r.sensed)))
+	var j [unknowns]float64
+	for i := range r.integral {
+		// Of the terms' integral what has moved since the beginning, when the frequency was known.
+		j[firstTerm+i] = r.integral[i] + r.terms[i]*ahead - r.from.integral[i] - r.sensedFirst[i]*h
+	}
+	square := 0.0
+	for i, a := range j {
+		for k, b := range j {
+			square += a * r.doubted.p[i][k] * b
+		}
+	}
+	return clock.Seconds(math.Sqrt(max(0, square)))
 }
 
 // Coast returns the phase of the bare oscillator at an instant of the holdover, as predicted.

@@ -36,6 +36,9 @@ var (
 	loadLags        = [...]float64{15, 180, 600}
 )
 
+// lags has the lag of each term.
+var lags = Vector{60, 180, 600, 15, 180, 600, 180, 180, 180}
+
 const middleLag = 1 // index in both: the lag whose squares are terms, for the curvature of the crystal's law
 
 // Prior is the standard deviation that a coefficient of the law is taken to have before anything was learned: per degree,
@@ -58,6 +61,7 @@ type Sensors struct {
 	lastT, lastU   float64
 	noiseT, noiseU float64 // variance of a reading times the time between readings
 	centre         float64 // temperature from which degrees are counted
+	restored       bool    // centre is from a Memory
 }
 
 // What a sensor may say; the rest is refused.
@@ -74,7 +78,7 @@ func (s *Sensors) Temperature(at clock.Mono, celsius float64) bool {
 	}
 	dt := float64(at.Sub(s.readT))
 	fresh := !s.hasT || dt > longestGap
-	if !s.hasT {
+	if !s.hasT && !s.restored {
 		s.centre = celsius
 	}
 	if !fresh && dt > 0 {

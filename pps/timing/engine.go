@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"timeball/gnss"
-	"timeball/gnss/nmea"
+	"timeball/gnss/decode"
 	"timeball/gnss/scan"
 	"timeball/gnss/timescale"
 	"timeball/pps"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
 	"timeball/pps/pairing"
+	"timeball/pps/stability"
 )
 
 // Config is what the Engine is told of the unit.
@@ -21,6 +22,8 @@ type Config struct {
 	Loop discipline.Config `json:"loop"`
 	// Floor is the earliest date that can be true: the build's or the last one saved. A label before it is refused.
 	Floor timescale.UTC `json:"floor"`
+	// Memory is what the loop knew before the restart; nil or implausible: it begins anew.
+	Memory *discipline.Memory `json:"memory,omitempty"`
 }
 
 // FirstDate is 1980-01-06, when GPS time began: no receiver was ever right about an earlier one.
@@ -45,7 +48,7 @@ type Engine struct {
 	loop    *discipline.Loop
 	pairing pairing.Pairing
 	scanner *scan.Scanner
-	decoder *nmea.Decoder
+	decoder *decode.Decoder
 
 	now       clock.Reading
 	mode      discipline.Mode
@@ -57,13 +60,18 @@ type Engine struct {
 	trackingAt clock.Mono // since when it has had one without a break
 	fullUTC    bool       // the receiver says that it knows the leap second count
 
-	second   int64 // of CLOCK_MONOTONIC in which the line's bytes are being counted
-	onLine   clock.Seconds
-	counters Counters
-	state    receiverState
-	change   []Change
-	snapshot *Snapshot
-	fault    string // what the Clock answered last, "" when it obeyed
+	second    int64 // of CLOCK_MONOTONIC in which the line's bytes are being counted
+	onLine    clock.Seconds
+	counters  Counters
+	state     receiverState
+	change    []Change
+	stability *stability.Accumulator // of the bare oscillator, at 1 s
+	deviated  timescale.UTC          // the last second in it
+	memory    *discipline.Memory
+	recalled  clock.Mono // when memory was taken
+	points    []stability.Point
+	snapshot  *Snapshot
+	faults    [requests]string // what the Clock answered last, "" when it obeyed
 }
 
 // receiverState is what is shown of the receiver.
@@ -73,9 +81,25 @@ type receiverState struct {
 	text        string
 	serial      string
 	capture     string
-	temperature *float64
-	utilisation *float64
+	temperature sensed
+	utilisation sensed
 	leap        *gnss.LeapNotice
+}
+
+// sensed is a sensor's last reading.
+type sensed struct {
+	value *float64
+	at    clock.Mono
+}
+
+// sensorLifetime is how long a reading is shown: a sensor that has died is not known any more.
+const sensorLifetime = 30 // s
+
+func (s sensed) fresh(now clock.Mono) *float64 {
+	if now.Sub(s.at) > sensorLifetime {
+		return nil
+	}
+	return s.value
 }
 
 // New returns an Engine that steers clk.
@@ -89,9 +113,16 @@ func New(cfg Config, clk discipline.Clock) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, clock: clk, now: now, modeSince: now.Mono,
-		scanner: scan.New(), decoder: nmea.NewDecoder(), counters: Counters{Refused: map[string]uint64{}},
+		stability: stability.New(1), scanner: scan.New(), decoder: decode.New(), counters: Counters{Refused: map[string]uint64{}},
 	}
 	e.loop = discipline.New(cfg.Loop, announcedClock{clk, e}, now)
+	if cfg.Memory != nil {
+		used, err := e.loop.Restore(cfg.Memory)
+		e.obeyed(steering, err)
+		if !used {
+			e.say("memory", "what was kept of the crystal can't be true and is not used")
+		}
+	}
 	e.publish()
 	return e, nil
 }
@@ -138,13 +169,13 @@ func (e *Engine) Take(ev Event) {
 			e.refuse("temperature out of range")
 			return
 		}
-		e.state.temperature = &ev.Value
+		e.state.temperature = sensed{&ev.Value, ev.At}
 	case KindUtilisation:
 		if !e.loop.Utilisation(ev.At, ev.Value) {
 			e.refuse("utilisation out of range")
 			return
 		}
-		e.state.utilisation = &ev.Value
+		e.state.utilisation = sensed{&ev.Value, ev.At}
 	case KindWitness:
 		e.pairing.Witness(pairing.Witness{At: ev.At, UTC: ev.UTC, Uncertainty: clock.Seconds(ev.Value), Drift: witnessRate})
 	case KindPort:
@@ -164,10 +195,11 @@ func (e *Engine) Take(ev Event) {
 func (e *Engine) read() bool {
 	now, err := e.clock.Read()
 	if err != nil {
-		e.obeyed(fmt.Errorf("read clock: %w", err))
+		e.obeyed(reading, fmt.Errorf("read clock: %w", err))
 		return false
 	}
 	e.now = now
+	e.obeyed(reading, nil)
 	return true
 }
 
@@ -183,11 +215,8 @@ func (e *Engine) bytes(ev Event) {
 	}
 	e.onLine += clock.Seconds(len(ev.Bytes)) * byteTime
 	e.scanner.Write(ev.At, byteTime, ev.Bytes, func(p scan.Packet) {
-		if p.Protocol != scan.NMEA {
-			return
-		}
 		r, err := e.decoder.Decode(p)
-		var refused *nmea.Refused
+		var refused *gnss.Refused
 		if errors.As(err, &refused) {
 			e.refuse(refused.Reason)
 		}
@@ -235,6 +264,9 @@ func (e *Engine) mark(m gnss.TimeMark) {
 		e.believe(false, m.Arrival)
 	}
 	e.fullUTC = e.fullUTC || m.Valid && m.FullUTC
+	if whole, ok := m.Second(); ok {
+		m.UTC = whole // UBX names the instant of its solution, nanoseconds beside the second it means
+	}
 	if m.Valid && m.UTC < e.cfg.Floor {
 		e.refuse("date before " + e.cfg.Floor.String())
 		return
@@ -270,12 +302,13 @@ func (e *Engine) edge(edge pps.Edge, utc timescale.UTC) {
 		Offset: clock.Seconds(e.now.RealAt(at)-clock.Real(utc)) * 1e-9,
 	}
 	refusal, err := e.loop.Measure(m, e.now)
-	e.obeyed(err)
+	e.obeyed(steering, err)
 	if refusal != "" {
 		e.refuse(string(refusal))
 	} else {
 		e.counters.Accepted++
 		e.counters.LastOffset = m.Offset
+		e.deviate(utc)
 	}
 	e.publish()
 }
@@ -289,6 +322,23 @@ func (e *Engine) unlabelled(at clock.Mono, reason pairing.Reason) {
 	}
 }
 
+const longestMiss = 30 // s without an accepted pulse after which stability is measured anew
+
+// deviate adds the bare oscillator's phase at the second utc to its stability.
+func (e *Engine) deviate(utc timescale.UTC) {
+	missed := int((utc-e.deviated)/timescale.Second) - 1
+	switch {
+	case e.deviated == 0 || missed > longestMiss || missed < 0:
+		e.stability.Gap()
+	default:
+		for range missed {
+			e.stability.Miss()
+		}
+	}
+	e.deviated = utc
+	e.stability.Add(e.loop.Bare())
+}
+
 const offGridLimit = 10 // edges in a row between two seconds: before the first lock the count is begun anew
 
 // tick lets time pass.
@@ -297,7 +347,8 @@ func (e *Engine) tick() {
 		e.publish() // of the last reading: the error shows, and the Reference expires by itself
 		return
 	}
-	e.obeyed(e.loop.Advance(e.now))
+	e.obeyed(coasting, e.loop.Advance(e.now))
+	e.remember()
 	e.publish()
 	est := &e.snapshot.Estimate
 	synchronised := est.Mode == discipline.Locked || est.Mode == discipline.Holdover
@@ -308,20 +359,52 @@ func (e *Engine) tick() {
 			Leap: est.Leap, TAIOffset: est.TAIOffset,
 		}
 	}
-	e.obeyed(e.clock.SetStatus(s))
+	e.obeyed(status, e.clock.SetStatus(s))
 }
 
-// obeyed notes what the Clock answered.
-func (e *Engine) obeyed(err error) {
+const rememberEvery = 300 // s
+
+// remember takes down what changes slowly: what is worth keeping over a restart, and the oscillator's stability.
+func (e *Engine) remember() {
+	if e.memory != nil && e.now.Mono.Sub(e.recalled) < rememberEvery {
+		return
+	}
+	if m, ok := e.loop.Memory(); ok {
+		e.memory, e.recalled = &m, e.now.Mono
+		e.points = e.stability.Points()
+	}
+}
+
+// The kinds of requests to the Clock, whose refusals are remembered apart: a clock that can be read may still not be steered.
+const (
+	reading = iota
+	steering
+	coasting
+	status
+	requests
+)
+
+// obeyed notes what the Clock answered to a kind of request.
+func (e *Engine) obeyed(request int, err error) {
 	said := ""
 	if err != nil {
 		said = err.Error()
 		e.counters.ClockErrors++
 	}
-	if said != e.fault {
-		e.fault = said
+	if said != e.faults[request] {
+		e.faults[request] = said
 		e.say("clock", wellOr(said))
 	}
+}
+
+// fault returns what the Clock refuses, "" when it obeys.
+func (e *Engine) fault() string {
+	for _, f := range e.faults {
+		if f != "" {
+			return f
+		}
+	}
+	return ""
 }
 
 // refuse counts something that was not used.

@@ -24,12 +24,13 @@ type fakeClock struct {
 	status clock.Status
 	steps  []time.Duration
 	fail   error
+	refuse error // of SetFrequency
 }
 
 func (c *fakeClock) Read() (clock.Reading, error) { return c.now, c.fail }
 
 func (c *fakeClock) SetFrequency(y clock.Ratio) (clock.Ratio, clock.Mono, error) {
-	return 0, c.now.Mono, c.fail // as if the crystal were perfect and the loop knew it
+	return 0, c.now.Mono, errors.Join(c.fail, c.refuse) // as if the crystal were perfect and the loop knew it
 }
 
 func (c *fakeClock) Step(by time.Duration) (clock.Era, error) {
@@ -231,6 +232,35 @@ func TestEngineReportsAClockThatDoesNotObey(t *testing.T) {
 		t.Error("no change of state tells of it")
 	}
 	b.want(b.run(1, normal), discipline.Locked, "")
+}
+
+// A clock that may be read and not be steered, as without the capability, is reported until it is steered again.
+func TestEngineKeepsSayingThatItMayNotSteer(t *testing.T) {
+	b := newBench(t, true)
+	b.run(30, normal)
+	b.clock.refuse = errors.New("needs CAP_SYS_TIME")
+	b.want(b.run(3, normal), discipline.Locked, "CAP_SYS_TIME")
+	said := len(b.engine.Changes())
+	b.run(5, normal)
+	if n := len(b.engine.Changes()); n != 0 {
+		t.Errorf("told %d times more, %d before", n, said)
+	}
+	b.clock.refuse = nil
+	if s := b.run(2, normal); s.Estimate.Reason != "" {
+		t.Errorf("still said: %q", s.Estimate.Reason)
+	}
+}
+
+func TestEngineForgetsADeadSensor(t *testing.T) {
+	b := newBench(t, true)
+	b.engine.Take(Event{Kind: KindTemperature, At: b.clock.now.Mono, Value: 47})
+	if s := b.run(20, normal); s.Temperature == nil || *s.Temperature != 47 {
+		t.Errorf("temperature %v, want 47", s.Temperature)
+	}
+	b.engine.Take(Event{Kind: KindTemperature, At: b.clock.now.Mono, Value: 900})
+	if s := b.run(15, normal); s.Temperature != nil || s.Counters.Refused["temperature out of range"] != 1 {
+		t.Errorf("temperature %v, refused %v", s.Temperature, s.Counters.Refused)
+	}
 }
 
 func TestEngineStepsOnceAndSaysSo(t *testing.T) {

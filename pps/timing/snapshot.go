@@ -7,6 +7,7 @@ import (
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
+	"timeball/pps/stability"
 )
 
 // Snapshot is everything the unit knows at one instant. It is immutable.
@@ -22,6 +23,10 @@ type Snapshot struct {
 	Temperature *float64         `json:"temperature"` // of the SoC, degrees Celsius
 	Utilisation *float64         `json:"utilisation"` // of the processor, 0..1
 	Forecast    []Forecast       `json:"forecast"`
+
+	Stability []stability.Point `json:"stability,omitempty"` // of the bare oscillator; every 5 min
+
+	Memory *discipline.Memory `json:"memory,omitempty"` // worth keeping over a restart; nil: nothing is yet
 }
 
 // Forecast is the bound that would be advertised if the pulse stopped now.
@@ -55,7 +60,7 @@ func (e *Engine) publish() {
 	s := &Snapshot{
 		Estimate: e.estimate(), Counters: e.counters,
 		Receiver: e.decoder.Receiver(), Serial: e.state.serial, Text: e.state.text, Fix: e.state.fix, Sky: e.state.sky,
-		Temperature: e.state.temperature, Utilisation: e.state.utilisation,
+		Memory: e.memory, Stability: e.points, Temperature: e.state.temperature.fresh(e.now.Mono), Utilisation: e.state.utilisation.fresh(e.now.Mono),
 	}
 	s.Counters.Refused = maps.Clone(e.counters.Refused)
 	if s.Estimate.HasOffset {
@@ -116,8 +121,8 @@ func (e *Engine) verify(est *discipline.Estimate) {
 	case est.Mode == discipline.FreeRunning:
 		est.Reason = e.missing(est.Reason)
 	}
-	if e.fault != "" {
-		est.Reason = e.fault
+	if f := e.fault(); f != "" {
+		est.Reason = f
 	}
 }
 
@@ -146,8 +151,8 @@ func (e *Engine) missing(reason string) string {
 
 // announced returns the leap second at the end of this UTC day, if there is one.
 func announced(utc timescale.UTC) (clock.Leap, timescale.UTC) {
-	leap, at := timescale.Builtin().Next(utc)
-	if leap == clock.LeapNone || at-utc > 86_400_000_000_000 {
+	leap, at := timescale.Builtin().Next(utc - 2*timescale.Second) // it stays until a second after: listeners are told so
+	if leap == clock.LeapNone || at-utc > timescale.Day {
 		return clock.LeapNone, 0
 	}
 	return leap, at

@@ -38,13 +38,14 @@ type Status struct {
 	RequestsRefused       uint64   `json:"ntp_requests_refused"`
 	ServedUnixNanoseconds *int64   `json:"served_unix_nanoseconds"` // the served clock when this was written; null until locked
 
-	FrequencySigmaRatio *float64        `json:"frequency_sigma_ratio"` // 1 sigma of frequency_ratio
-	TAIOffsetSeconds    *int            `json:"tai_offset_seconds"`    // TAI - UTC
-	LeapAtUnixSeconds   *int64          `json:"leap_at_unix_seconds"`  // the midnight the announced leap second ends at
-	Serial              *string         `json:"serial"`                // what the receiver's line says, in plain words
-	Addresses           []string        `json:"addresses"`             // of this unit, without port
-	Satellites          []Satellite     `json:"satellites"`            // null = no view of the sky yet
-	HoldoverForecast    []ForecastPoint `json:"holdover_forecast"`     // by rising after_seconds; null = not offered
+	FrequencySigmaRatio *float64         `json:"frequency_sigma_ratio"` // 1 sigma of frequency_ratio
+	TAIOffsetSeconds    *int             `json:"tai_offset_seconds"`    // TAI - UTC
+	LeapAtUnixSeconds   *int64           `json:"leap_at_unix_seconds"`  // the midnight the announced leap second ends at
+	Serial              *string          `json:"serial"`                // what the receiver's line says, in plain words
+	Addresses           []string         `json:"addresses"`             // of this unit, without port
+	Satellites          []Satellite      `json:"satellites"`            // null = no view of the sky yet
+	Stability           []StabilityPoint `json:"stability"`             // of the undisciplined oscillator; null = not yet
+	HoldoverForecast    []ForecastPoint  `json:"holdover_forecast"`     // by rising after_seconds; null = not offered
 }
 
 // Satellite is one satellite as the receiver sees it.
@@ -62,4 +63,12 @@ type Satellite struct {
 type ForecastPoint struct {
 	AfterSeconds float64 `json:"after_seconds"`
 	BoundSeconds float64 `json:"bound_seconds"`
+}
+
+// StabilityPoint is how stable the undisciplined oscillator is over one averaging time (IEEE 1139).
+type StabilityPoint struct {
+	TauSeconds  float64  `json:"tau_seconds"`
+	ADEVRatio   float64  `json:"adev_ratio"`
+	MDEVRatio   *float64 `json:"mdev_ratio"`   // null = too few samples
+	TDEVSeconds *float64 `json:"tdev_seconds"` // null = too few samples
 }

@@ -341,11 +341,11 @@ func TestUnitKeepsTheDate(t *testing.T) {
 		u := newUnit(t, cfg, newSim(t, "perfect", 1, spoken))
 		// How old the date is that is kept, within what the clock may be wrong.
 		age := func() time.Duration {
-			return time.Duration(time.Now().UnixNano() - int64(Floor(cfg.State, 0, cfg.Log))).Round(10 * time.Microsecond)
+			return time.Duration(time.Now().UnixNano() - int64(Recall(cfg.State, cfg.Log).UTC)).Round(10 * time.Microsecond)
 		}
 		stop := start(t, u)
 		time.Sleep(5 * time.Second)
-		if got := Floor(cfg.State, 0, cfg.Log); got != 0 {
+		if got := Recall(cfg.State, cfg.Log).UTC; got != 0 {
 			t.Errorf("%v is kept before the unit is certain", got)
 		}
 		waitLock(t, u, lockWithin)
@@ -388,21 +388,21 @@ func TestFloorIsTheLaterDate(t *testing.T) {
 	dir := store.Dir(t.TempDir())
 	cfg := quiet()
 	log := logged(&cfg)
-	if got := Floor(dir, 5, cfg.Log); got != 5 || log.String() != "" {
+	if got := max(5, Recall(dir, cfg.Log).UTC); got != 5 || log.String() != "" {
 		t.Errorf("nothing kept: %d, log %q, want 5 and no word", got, log)
 	}
 	for _, tt := range []struct{ kept, build, want timescale.UTC }{{3, 5, 5}, {7, 5, 7}} {
-		if err := dir.Save(savedName, saved{tt.kept}); err != nil {
+		if err := dir.Save(KeptName, Kept{UTC: tt.kept}); err != nil {
 			t.Fatal(err)
 		}
-		if got := Floor(dir, tt.build, cfg.Log); got != tt.want {
+		if got := max(tt.build, Recall(dir, cfg.Log).UTC); got != tt.want {
 			t.Errorf("Floor with %d kept and build %d = %d, want %d", tt.kept, tt.build, got, tt.want)
 		}
 	}
-	if err := dir.Save(savedName, "torn"); err != nil {
+	if err := dir.Save(KeptName, "torn"); err != nil {
 		t.Fatal(err)
 	}
-	if got := Floor(dir, 5, cfg.Log); got != 5 || !strings.Contains(log.String(), "saved date not used") {
+	if got := max(5, Recall(dir, cfg.Log).UTC); got != 5 || !strings.Contains(log.String(), "what was kept is not used") {
 		t.Errorf("torn file: %d, log %q, want 5 and a warning", got, log)
 	}
 }

@@ -9,27 +9,31 @@ import (
 
 	"timeball/board/store"
 	"timeball/gnss/timescale"
+	"timeball/pps/discipline"
 	"timeball/server/ntp"
 )
 
-// saved is what a unit keeps over a restart.
-type saved struct {
+// Kept is what a unit keeps over a restart.
+type Kept struct {
 	UTC timescale.UTC `json:"utc"` // a second that was certainly over: no date before it is believed
+	// Memory is what the loop knows of the crystal; nil: nothing.
+	Memory *discipline.Memory `json:"memory,omitempty"`
 }
 
-const savedName = "clock.json"
+// KeptName is the file in the state directory.
+const KeptName = "clock.json"
 
-// Floor returns the later of build and the date that was saved in dir. A file that can't be read is reported and taken
-// for absent.
-func Floor(dir store.Dir, build timescale.UTC, log *slog.Logger) timescale.UTC {
-	var s saved
-	if err := dir.Load(savedName, &s); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn("saved date not used", "error", err)
+// Recall returns what was kept in dir. A file that can't be read is reported and taken for absent.
+func Recall(dir store.Dir, log *slog.Logger) Kept {
+	var k Kept
+	if err := dir.Load(KeptName, &k); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Warn("what was kept is not used", "error", err)
+		return Kept{}
 	}
-	return max(build, s.UTC)
+	return k
 }
 
-// keep saves the date at the first lock, every hour and at the end, while it is certain.
+// keep saves what is worth keeping at the first lock, every hour and at the end, while it is certain.
 func (u *Unit) keep(ctx context.Context) error {
 	hourly := time.NewTicker(time.Hour)
 	defer hourly.Stop()
@@ -48,7 +52,7 @@ func (u *Unit) keep(ctx context.Context) error {
 
 func (u *Unit) save() {
 	if now := u.board.Served().Now(); u.reference.Load().Check(now) == ntp.Certain {
-		if err := u.cfg.State.Save(savedName, saved{timescale.UTC(now.Real)}); err != nil {
+		if err := u.cfg.State.Save(KeptName, Kept{timescale.UTC(now.Real), u.Snapshot().Memory}); err != nil {
 			u.cfg.Log.Error("state not kept", "error", err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"timeball/gnss"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
+	"timeball/pps/stability"
 	"timeball/pps/timing"
 	"timeball/server/ntp"
 	"timeball/web/api"
@@ -29,6 +30,7 @@ func (u *Unit) Status() api.Status {
 	}
 	describeService(&status, p, now)
 	describeLoop(&status, est, now)
+	describeStability(&status, s.Stability)
 	describeReceiver(&status, s)
 	if u.server != nil {
 		counted := u.server.Stats()
@@ -145,5 +147,15 @@ func (u *Unit) Now() (earliest, latest *int64, mode string) {
 func (u *Unit) writeMetrics(w io.Writer) {
 	if late, ok := u.board.(interface{ Dropped() uint64 }); ok {
 		fmt.Fprintf(w, "# TYPE timeball_events_dropped_total counter\ntimeball_events_dropped_total %d\n", late.Dropped())
+	}
+}
+
+func describeStability(status *api.Status, points []stability.Point) {
+	for _, p := range points {
+		shown := api.StabilityPoint{TauSeconds: float64(p.Tau), ADEVRatio: float64(p.ADEV)}
+		if p.ModifiedTerms > 0 {
+			shown.MDEVRatio, shown.TDEVSeconds = some(float64(p.MDEV)), some(float64(p.TDEV))
+		}
+		status.Stability = append(status.Stability, shown)
 	}
 }

@@ -276,7 +276,8 @@ func unitConfig(o options, cfg config.Config, build Build, log *slog.Logger) app
 	u.Engine.Floor = build.date()
 	if o.board != "sim" || o.given["state"] || cfg.Board.State != config.Default().Board.State {
 		u.State = store.Dir(cfg.Board.State)
-		u.Engine.Floor = appliance.Floor(u.State, u.Engine.Floor, log)
+		kept := appliance.Recall(u.State, log)
+		u.Engine.Floor, u.Engine.Memory = max(u.Engine.Floor, kept.UTC), kept.Memory
 		if err := writable(cfg.Board.State); err != nil {
 			log.Warn("nothing is kept over a restart", "error", err)
 		}

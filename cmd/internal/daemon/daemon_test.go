@@ -298,7 +298,7 @@ func TestDaemonKeepsStateAndRecording(t *testing.T) {
 			t.Errorf("log:\n%s", r.log)
 		}
 	}
-	if floor := appliance.Floor(store.Dir(state), 0, slog.New(slog.DiscardHandler)); floor == 0 {
+	if floor := appliance.Recall(store.Dir(state), slog.New(slog.DiscardHandler)).UTC; floor == 0 {
 		t.Error("no date was kept")
 	}
 	f, err := os.Open(record)
@@ -306,12 +306,13 @@ func TestDaemonKeepsStateAndRecording(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	ticks, locked := 0, false
+	// The unit may have locked with the last pulse before it stopped, behind the last tick.
+	ticks, accepted := 0, uint64(0)
 	if err := timing.Replay(f, func(s *timing.Snapshot) error {
 		ticks++
-		locked = s.Estimate.EverLocked
+		accepted = s.Counters.Accepted
 		return nil
-	}); err != nil || !locked {
-		t.Errorf("replayed %d ticks, locked %v: %v", ticks, locked, err)
+	}); err != nil || accepted < 3 {
+		t.Errorf("replayed %d ticks with %d pulses accepted: %v", ticks, accepted, err)
 	}
 }
