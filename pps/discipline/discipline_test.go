@@ -195,7 +195,7 @@ func TestHoldoverBeginsOnSilenceAndOnContradiction(t *testing.T) {
 	if p.loop.Mode() != Locked {
 		t.Errorf("after the return: %v", p.loop.Mode())
 	}
-	for range 12 {
+	for range 22 {
 		_, _ = p.pulse(13.7e-6)
 		p.advance()
 	}

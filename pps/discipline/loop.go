@@ -47,7 +47,8 @@ const (
 	coreSigmas   = 0.25   // in the bound, times the core's sigma: a density learned wrong shifts its mean by less
 	rehearsed    = 3.5    // in the bound, times the rehearsals' root mean square
 	silence      = 2.6    // s without any edge begin a holdover: two missed pulses and a tick
-	refusing     = 10.0   // s with refused edges only do so as well
+	refusing     = 20.0   // s with refused or late edges only do so as well
+	disputing    = 86400  // s for which a moved pulse is held against the unit's own bound
 	settled      = 5      // accepted pulses in a row make a lock
 	requalified  = 10     // and after the clock was moved by another program
 	lockedWithin = 2e-6   // s beyond the noise: the offset at which acquiring ends
@@ -94,7 +95,16 @@ type Loop struct {
 	missed     int              // late or refused ones in a row
 	needed     int
 	variance   float64          // of x at the last accepted pulse
-	contrary   [3]clock.Seconds // distance of the last refused pulses from the prediction
+	contrary   [3]clock.Seconds // distance of the last late or refused pulses from the prediction
+
+	followed clock.Mono    // the last instant at which a holdover's clock was steered
+	bareThen clock.Seconds // the bare oscillator's phase then
+
+	// A pulse that moves against the prediction may have been wrong before or be wrong now, and the unit alone can't tell.
+	contradiction clock.Seconds // by how much pulses contradict the present holdover; 0 = they don't
+	returned      clock.Seconds // how far from the prediction the first pulse was that is accepted again
+	disputed      clock.Seconds // by how much the pulse that is followed had moved; 0 = it has not
+	disputedAt    clock.Mono
 }
 
 // New returns a loop that has seen nothing. now is a first reading of clk.
@@ -176,7 +186,7 @@ func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
 		return Repeated, nil
 	}
 	l.advanceTo(m.At)
-	b := l.filter // changed only if the pulse is believed
+	b := l.filter
 	if quiet := m.At.Sub(l.accepted); l.mode == Holdover && l.inARow <= 0 {
 		b.each(func(f *filter) { f.coasted(float64(l.erred(m.At, quiet)), float64(quiet)) })
 	}
@@ -184,7 +194,7 @@ func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
 	innovation, variance := z-b.mean.s[phase], b.mean.p[phase][phase]
 	noise := l.noise.widened(float64(m.Width))
 	plain, core := b.update(z, &noise)
-	if plain < believable {
+	if plain < believable || l.contradicts(m.At, innovation) {
 		return l.refuse(m, now, innovation)
 	}
 	l.filter = b
@@ -196,8 +206,43 @@ func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
 		l.miss(innovation)
 		return Late, l.servo()
 	}
+	if l.mode == Holdover && l.inARow <= 0 {
+		l.returned = clock.Seconds(math.Abs(innovation))
+	}
 	l.accept(m)
 	return "", l.servo()
+}
+
+// contradicts says that a pulse is further from the prediction of a holdover than that can have erred.
+func (l *Loop) contradicts(at clock.Mono, innovation float64) bool {
+	if l.mode != Holdover || l.inARow > 0 {
+		return false
+	}
+	may := rehearsed*float64(l.erred(at, at.Sub(l.accepted))) + gateSigmas*(l.noise.sigma+math.Sqrt(l.variance))
+	if math.Abs(innovation) <= may {
+		return false
+	}
+	if l.missed >= settled && l.contradiction == 0 {
+		l.contradiction = l.claimed()
+	}
+	return true
+}
+
+// claimed returns the least that the last late or refused pulses were off.
+func (l *Loop) claimed() clock.Seconds { return min(l.contrary[0], l.contrary[1], l.contrary[2]) }
+
+// dispute ends a holdover that pulses contradicted. Either they are back where they were, or it is kept in mind that what
+// will be followed from now on had moved; a second move as large as the first takes that back.
+func (l *Loop) dispute(at clock.Mono) {
+	moved := max(l.contradiction, l.returned)
+	switch {
+	case l.contradiction == 0 || l.returned < l.contradiction/2:
+	case math.Abs(float64(moved-l.disputed)) < 0.3*float64(l.disputed):
+		l.disputed = 0
+	default:
+		l.disputed, l.disputedAt = max(l.disputed, moved+gateSigmas*clock.Seconds(l.noise.sigma)), at
+	}
+	l.contradiction = 0
 }
 
 // mostLates returns how many late edges in a row are as many stray ones: a third of a busy Pi's edges are late, so that
@@ -258,6 +303,7 @@ func (l *Loop) accept(m pps.Measurement) {
 	l.past.Note(m.At, l.Bare(), l.variance, clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law(), &noise)
 	near := math.Abs(l.filter.mean.s[phase]) < lockedWithin+gateSigmas*math.Sqrt(l.variance)
 	if l.mode != Locked && l.inARow >= l.needed && near {
+		l.dispute(m.At)
 		l.mode, l.reason, l.everLocked, l.needed = Locked, "", true, settled
 	}
 }
@@ -337,6 +383,7 @@ func (l *Loop) Advance(now clock.Reading) error {
 			l.coast("no pulse")
 		case now.Mono.Sub(l.accepted) > refusing:
 			l.coast("the pulse is far from the prediction")
+			l.contradiction = l.claimed()
 		}
 	}
 	if l.mode == Acquiring && now.Mono.Sub(l.accepted) > refusing {
@@ -346,10 +393,12 @@ func (l *Loop) Advance(now clock.Reading) error {
 		return nil
 	}
 	if l.bound(now.Mono).Total() > l.cfg.Limit {
+		l.returned = l.contradiction // what comes after this is followed wherever it is
+		l.dispute(now.Mono)
 		l.Restart(fmt.Sprintf("holdover has reached the limit of %.3g s", float64(l.cfg.Limit)))
 		return nil
 	}
-	if now.Mono.Sub(l.at) < 1 {
+	if now.Mono.Sub(l.followed) < 1 {
 		return nil
 	}
 	l.follow(now.Mono)
@@ -361,25 +410,26 @@ func (l *Loop) Bare() clock.Seconds { return clock.Seconds(l.filter.mean.s[phase
 
 // follow moves the filters to an instant of a holdover by what the rehearsed predictors say.
 func (l *Loop) follow(at clock.Mono) {
-	before, since := l.Bare(), l.at
 	l.advanceTo(at)
 	bare := l.past.Coast(at)
 	off := float64(bare - l.Bare())
-	y := float64(bare-before) / float64(at.Sub(since))
+	y := float64(bare-l.bareThen) / float64(at.Sub(l.followed))
 	l.filter.each(func(f *filter) {
 		f.s[phase] += off
-		f.s[frequency] += followed * (y - f.s[frequency])
+		f.s[frequency] += turning * (y - f.s[frequency])
 	})
+	l.followed, l.bareThen = at, bare
 }
 
-// followed is how fast the frequency of a holdover turns to what the predictors say: their weights, and with them the
+// turning is how fast the frequency of a holdover turns to what the predictors say: their weights, and with them the
 // phase, may change within a second.
-const followed = 0.1
+const turning = 0.1
 
 // coast begins a holdover on the last frequency; a drift seen for seconds says nothing about hours.
 func (l *Loop) coast(reason string) {
 	l.mode, l.reason, l.inARow, l.needed = Holdover, reason, 0, settled
 	l.filter.each(func(f *filter) { f.s[drift] = 0 })
+	l.followed, l.bareThen = l.at, l.Bare()
 	l.past.Begin(l.at, l.Bare(), clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law())
 }
 
@@ -401,12 +451,16 @@ func (l *Loop) erred(at clock.Mono, quiet clock.Seconds) clock.Seconds {
 
 // bound returns the bound at an instant: the offset that is known, the state's uncertainty when the last pulse was
 // accepted, what a density that was learned wrong may shift, what rehearsals of a holdover as long as the silence since
-// then have erred, and what pulses that are refused again and again contradict.
+// then have erred, and what pulses contradict: those that are refused again and again, and the
+// one that is followed when it had moved.
 func (l *Loop) bound(at clock.Mono) Bound {
 	quiet := max(0, at.Sub(l.accepted))
 	contradicted := clock.Seconds(0)
 	if l.missed >= len(l.contrary) && (l.mode == Holdover || -l.inARow >= len(l.contrary)) {
-		contradicted = min(l.contrary[0], l.contrary[1], l.contrary[2]) + gateSigmas*clock.Seconds(l.noise.sigma)
+		contradicted = l.claimed() + gateSigmas*clock.Seconds(l.noise.sigma)
+	}
+	if l.disputed > 0 && at.Sub(l.disputedAt) < disputing {
+		contradicted += l.disputed
 	}
 	return Bound{
 		Pulse: clock.Seconds(math.Abs(float64(l.predicted(at)))) +
@@ -436,6 +490,9 @@ func (l *Loop) Estimate(now clock.Reading) Estimate {
 	e.Bound = l.bound(now.Mono)
 	e.Growth = clock.Ratio((l.bound(now.Mono.Add(growthOver)).Total() - e.Bound.Total()) / growthOver)
 	e.Growth = max(e.Growth, 0)
+	if l.mode == Locked && l.disputed > 0 && now.Mono.Sub(l.disputedAt) < disputing {
+		e.Reason = fmt.Sprintf("the pulse has moved by %.2g s; this unit alone cannot tell when it was right", float64(l.disputed))
+	}
 	e.Frequency = clock.Ratio(l.filter.mean.s[frequency])
 	e.FrequencySigma = clock.Ratio(math.Sqrt(l.filter.mean.p[frequency][frequency]))
 	return e

@@ -43,7 +43,7 @@ func newDensity() density {
 type look struct {
 	likelihood  float64 // p(v)
 	score       float64 // -p'/p, 1/s: the pull on a phase of unit variance
-	information float64 // -d score/dv, 1/s^2, between 0 and that of the core alone
+	information float64 // d score/dv, 1/s^2, between 0 and that of the core alone
 	core, late  float64 // shares of the likelihood
 }
 

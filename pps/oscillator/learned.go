@@ -8,7 +8,7 @@ import "math"
 //
 //	mean frequency = base + law . mean terms + noise r    base' = base + ageing dt + walk sqrt(dt)
 //
-// The measurement noise r is learned from the innovations.
+// The noise r of a mean is that of the phase at its two ends and what the law makes of the noise of the sensors.
 type regression struct {
 	s     [unknowns]float64
 	p     [unknowns][unknowns]float64
@@ -39,9 +39,9 @@ func newRegression(walk float64, law, sigma *Vector) regression {
 // law returns the coefficients.
 func (g *regression) law() *Vector { return (*Vector)(g.s[firstTerm:]) }
 
-// take takes the mean frequency and the mean terms of a window of dt seconds. variance is that of the phase at its ends,
+// take takes the mean frequency and the mean terms of a window of dt seconds, elapsed seconds after the last one. variance is that of the phase at its ends,
 // noise that of the terms.
-func (g *regression) take(dt, frequency float64, terms *Vector, variance float64, noise *Vector) {
+func (g *regression) take(dt, elapsed, frequency float64, terms *Vector, variance float64, noise *Vector) {
 	r2 := 2*variance/(dt*dt) + leastNoise*leastNoise
 	for i, v := range noise {
 		c := g.s[firstTerm+i]
@@ -51,8 +51,9 @@ func (g *regression) take(dt, frequency float64, terms *Vector, variance float64
 	if g.taken++; g.taken == 1 {
 		g.s[base] = frequency - g.law().Dot(terms)
 		g.p[base][base] = r2
+		return
 	}
-	g.predict(dt)
+	g.predict(elapsed)
 	var h, ph [unknowns]float64
 	h[base] = 1
 	copy(h[firstTerm:], terms[:])

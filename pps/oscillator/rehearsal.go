@@ -23,6 +23,7 @@ type Rehearsals struct {
 	last  clock.Mono
 
 	regression [len(walks)]regression
+	regressed  clock.Mono // when they took their last means
 
 	scored [levels]int // rehearsals ever
 	score  [levels][predictors]struct{ square, weight float64 }
@@ -83,8 +84,8 @@ var candidates = [predictors]predictor{
 	{kind: lasting, law: 0}, {kind: lasting, law: 1}, {kind: lasting, law: 2}, {kind: lasting, law: 3},
 }
 
-// regressed is how many notes a regression's means take: 128 s.
-const regressed = 8
+// regressNotes is how many notes a regression's means take: 128 s.
+const regressNotes = 8
 
 // note is the oscillator at one instant and what the predictors say of it.
 type note struct {
@@ -210,17 +211,19 @@ func mean(from, to *note, law *Vector) float64 {
 
 // regress gives the regressions the means since the note so many notes ago.
 func (r *Rehearsals) regress(now *note, variance float64, noise *Vector) {
-	if r.taken == 0 || r.taken%regressed != 0 {
+	if r.taken == 0 || r.taken%regressNotes != 0 {
 		return
 	}
-	then := r.back(regressed)
+	then := r.back(regressNotes)
 	dt := float64(now.at.Sub(then.at))
 	var terms Vector
 	for i := range terms {
 		terms[i] = (now.integral[i] - then.integral[i]) / dt
 	}
+	elapsed := max(dt, float64(now.at.Sub(r.regressed)))
+	r.regressed = now.at
 	for i := range r.regression {
-		r.regression[i].take(dt, mean(then, now, nil), &terms, variance, noise)
+		r.regression[i].take(dt, elapsed, mean(then, now, nil), &terms, variance, noise)
 	}
 }
 

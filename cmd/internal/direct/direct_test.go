@@ -329,3 +329,31 @@ func benchmark(b *testing.B, asBytes bool) {
 	mustRun(b, cfg, func(Sample) bool { return true })
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "x-real-time")
 }
+
+// F7 and its like: the pulse moves and stays away. The unit coasts on its own prediction while that is good; when it has
+// to follow the pulse its bound keeps containing both.
+func TestMovedPulseIsNeverServedAsIfNothingHadHappened(t *testing.T) {
+	for _, by := range []time.Duration{13700 * time.Nanosecond, -13700 * time.Nanosecond, 100 * time.Microsecond, 3 * time.Millisecond} {
+		t.Run(by.String(), func(t *testing.T) {
+			t.Parallel()
+			const at = 6 * hour
+			cfg := unit(t, "pi-load", 1, at+3*hour, sim.Fault{Name: sim.FaultOffset, At: at * time.Second, By: by})
+			dishonest, told := 0, 0
+			mustRun(t, cfg, func(x Sample) bool {
+				if x.Dishonest() {
+					if dishonest == 0 {
+						t.Logf("second %d: %v, error %v, root distance %v", x.Second, x.Snapshot.Estimate.Mode, x.ServedError, x.RootDistance)
+					}
+					dishonest++
+				}
+				if x.Second > at && told == 0 && x.Snapshot.Estimate.Reason != "" {
+					told = x.Second - at
+				}
+				return true
+			})
+			if dishonest > 0 || told == 0 || told > 30 {
+				t.Errorf("%d dishonest answers; told after %d s", dishonest, told)
+			}
+		})
+	}
+}
