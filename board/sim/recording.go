@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"timeball/gnss/nmea"
+	"timeball/gnss/decode"
 	"timeball/gnss/scan"
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
@@ -24,31 +24,31 @@ type Recording struct {
 // ErrNoLabel is the error of a recording in which no message names a second that the receiver vouches for.
 var ErrNoLabel = errors.New("no message of the recording names a valid whole second")
 
-// NewRecording reads the raw bytes of a receiver. Only NMEA names seconds so far.
+// NewRecording reads the raw bytes of a receiver, whatever it speaks.
 func NewRecording(data []byte, baud int, delay time.Duration) (*Recording, error) {
 	r := &Recording{Baud: baud, Delay: delay, bytes: map[timescale.UTC][]byte{}}
 	now, begin, offset := timescale.UTC(0), 0, 0
-	decoder, scanner := nmea.NewDecoder(), scan.New()
+	decoder, scanner := decode.New(), scan.New()
 	label := func(p scan.Packet) {
 		// A byte a nanosecond: the arrival is the place in the file.
 		offset = int(p.Arrival)
 		report, err := decoder.Decode(p)
-		if err != nil || report.Mark == nil || !report.Mark.Valid || report.Mark.UTC%second != 0 || report.Mark.UTC <= now {
+		if err != nil || report.Mark == nil || !report.Mark.Valid {
+			return
+		}
+		utc, whole := report.Mark.Second()
+		if !whole || utc <= now {
 			return
 		}
 		if now != 0 {
 			r.bytes[now] = append(r.bytes[now], data[begin:offset]...)
 		} else {
-			r.first = report.Mark.UTC
+			r.first = utc
 		}
-		now, begin = report.Mark.UTC, offset
+		now, begin = utc, offset
 	}
 	data = withoutNotes(data)
-	scanner.Write(0, clock.Seconds(1e-9), data, func(p scan.Packet) {
-		if p.Protocol == scan.NMEA {
-			label(p)
-		}
-	})
+	scanner.Write(0, clock.Seconds(1e-9), data, label)
 	if now == 0 {
 		return nil, ErrNoLabel
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -111,7 +110,10 @@ func runSim(_ context.Context, f *flag.FlagSet, args []string, out io.Writer) er
 		return err
 	}
 	if *list {
-		fmt.Fprintf(out, "models: %s\nfaults: %s\n", strings.Join(sim.ModelNames(), " "), strings.Join(faultNames, " "))
+		fmt.Fprintf(out, "models: %s\nfaults:\n", strings.Join(sim.ModelNames(), " "))
+		for _, k := range sim.FaultKinds() {
+			fmt.Fprintf(out, "  %-14s %s\n", k.Name, k.Text)
+		}
 		return nil
 	}
 	if f.NArg() > 0 || c.Out == "" || c.Seconds < 1 || *sensors != "on" && *sensors != "off" {
@@ -126,14 +128,12 @@ func runSim(_ context.Context, f *flag.FlagSet, args []string, out io.Writer) er
 		}
 	}
 	if *fault != "" {
-		if !slices.Contains(faultNames, *fault) {
-			return fmt.Errorf("-fault %q: known are %s", *fault, strings.Join(faultNames, " "))
+		if err := sim.CheckFault(*fault); err != nil {
+			return fmt.Errorf("-fault: %w", err)
 		}
 		c.Faults = []sim.Fault{{Name: *fault, At: seconds(*at), For: seconds(*last), By: seconds(*by)}}
 	}
 	return trial.Run(c, out)
 }
-
-var faultNames = []string{sim.FaultAntenna, sim.FaultPulse, sim.FaultMessages, sim.FaultForeignStep}
 
 func seconds(s float64) time.Duration { return time.Duration(s * 1e9) }

@@ -287,25 +287,12 @@ func (l *Loop) advanceTo(at clock.Mono) {
 
 // servo steers the clock by what the filter knows, or steps it while that is still allowed.
 func (l *Loop) servo() error {
-	limit, slewing, within := stepAbove, maxSlew, slewTime
-	if l.everLocked {
-		limit = stepAgain
-	}
+	slewing, within := maxSlew, slewTime
 	if l.mode == Acquiring {
 		slewing, within = fastSlew, fastSlewTime
-	}
-	if l.mode == Acquiring && math.Abs(l.filter.mean.s[phase]) > limit {
-		by := -time.Duration(math.Round(l.filter.mean.s[phase] * 1e9))
-		if _, err := l.clock.Step(by); err != nil {
-			return fmt.Errorf("step: %w", err)
-		}
-		l.filter.each(func(f *filter) { f.s[phase] += by.Seconds() })
-		l.given += clock.Seconds(by.Seconds())
-		now, err := l.clock.Read()
-		if err != nil {
+		if err := l.step(); err != nil {
 			return err
 		}
-		l.anchor = now
 	}
 	slew := max(-slewing, min(slewing, -l.filter.mean.s[phase]/within))
 	want := max(-maxSteer, min(maxSteer, slew-l.filter.mean.s[frequency]))
@@ -315,6 +302,29 @@ func (l *Loop) servo() error {
 	}
 	l.advanceTo(max(effective, l.at))
 	l.steer = actual
+	return nil
+}
+
+// step removes an offset that is too large to be slewed away. Only while acquiring, when nobody is served.
+func (l *Loop) step() error {
+	limit := stepAbove
+	if l.everLocked {
+		limit = stepAgain
+	}
+	if math.Abs(l.filter.mean.s[phase]) <= limit {
+		return nil
+	}
+	by := -time.Duration(math.Round(l.filter.mean.s[phase] * 1e9))
+	if _, err := l.clock.Step(by); err != nil {
+		return fmt.Errorf("step: %w", err)
+	}
+	l.filter.each(func(f *filter) { f.s[phase] += by.Seconds() })
+	l.given += clock.Seconds(by.Seconds())
+	now, err := l.clock.Read()
+	if err != nil {
+		return err
+	}
+	l.anchor = now
 	return nil
 }
 
@@ -336,8 +346,7 @@ func (l *Loop) Advance(now clock.Reading) error {
 		return nil
 	}
 	if l.bound(now.Mono).Total() > l.cfg.Limit {
-		l.mode, l.first, l.inARow = FreeRunning, nil, 0
-		l.reason = fmt.Sprintf("holdover has reached the limit of %.3g s", float64(l.cfg.Limit))
+		l.Restart(fmt.Sprintf("holdover has reached the limit of %.3g s", float64(l.cfg.Limit)))
 		return nil
 	}
 	if now.Mono.Sub(l.at) < 1 {
@@ -391,8 +400,8 @@ func (l *Loop) erred(at clock.Mono, quiet clock.Seconds) clock.Seconds {
 }
 
 // bound returns the bound at an instant: the offset that is known, the state's uncertainty when the last pulse was
-// accepted, what a density that was learned wrong may shift, what rehearsals of a holdover
-// as long as the silence since then have erred, and what pulses that are refused again and again contradict.
+// accepted, what a density that was learned wrong may shift, what rehearsals of a holdover as long as the silence since
+// then have erred, and what pulses that are refused again and again contradict.
 func (l *Loop) bound(at clock.Mono) Bound {
 	quiet := max(0, at.Sub(l.accepted))
 	contradicted := clock.Seconds(0)
@@ -400,14 +409,14 @@ func (l *Loop) bound(at clock.Mono) Bound {
 		contradicted = min(l.contrary[0], l.contrary[1], l.contrary[2]) + gateSigmas*clock.Seconds(l.noise.sigma)
 	}
 	return Bound{
-		Pulse: contradicted + clock.Seconds(math.Abs(float64(l.predicted(at)))) + clock.Seconds(stateSigmas*math.Sqrt(l.variance)+coreSigmas*l.noise.sigma) +
-			rehearsed*l.erred(at, quiet),
+		Pulse: clock.Seconds(math.Abs(float64(l.predicted(at)))) +
+			clock.Seconds(stateSigmas*math.Sqrt(l.variance)+coreSigmas*l.noise.sigma) + rehearsed*l.erred(at, quiet) + contradicted,
 		Capture:   l.cfg.BiasRange,
 		Reference: l.cfg.Reference,
 	}
 }
 
-// Forecast returns the bound's total if the pulse stopped at now and came back after h seconds.
+// Forecast returns what the bound's total would be h seconds from now if no pulse came from now on.
 func (l *Loop) Forecast(now clock.Mono, h clock.Seconds) clock.Seconds {
 	return l.bound(now).Total() + rehearsed*l.past.Expected(h)
 }

@@ -180,6 +180,7 @@ func (e *Engine) Take(ev Event) {
 		e.pairing.Witness(pairing.Witness{At: ev.At, UTC: ev.UTC, Uncertainty: clock.Seconds(ev.Value), Drift: witnessRate})
 	case KindPort:
 		e.say("serial line", wellOr(ev.Text))
+		e.scanner.Flush(e.packet) // what comes from a line opened anew does not continue what came before
 		e.state.serial = ev.Text
 	case KindCapture:
 		e.say("pulse capture", wellOr(ev.Text))
@@ -214,14 +215,17 @@ func (e *Engine) bytes(ev Event) {
 		e.second, e.onLine = s, 0
 	}
 	e.onLine += clock.Seconds(len(ev.Bytes)) * byteTime
-	e.scanner.Write(ev.At, byteTime, ev.Bytes, func(p scan.Packet) {
-		r, err := e.decoder.Decode(p)
-		var refused *gnss.Refused
-		if errors.As(err, &refused) {
-			e.refuse(refused.Reason)
-		}
-		e.report(r)
-	})
+	e.scanner.Write(ev.At, byteTime, ev.Bytes, e.packet)
+}
+
+// packet takes what one packet says, understood or not.
+func (e *Engine) packet(p scan.Packet) {
+	r, err := e.decoder.Decode(p)
+	var refused *gnss.Refused
+	if errors.As(err, &refused) {
+		e.refuse(refused.Reason)
+	}
+	e.report(r)
 }
 
 // report takes what one packet told, as far as it was told.

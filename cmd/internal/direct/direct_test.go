@@ -50,17 +50,16 @@ func mustRun(t testing.TB, cfg Config, visit func(Sample) bool) {
 // The yardstick: the bound holds 99.9 % of locked and 99 % of holdover samples, pooled, and no seed is below 95 %; no
 // answer claims more than it keeps.
 func TestUnitIsHonestLockedAndInHoldover(t *testing.T) {
-	const lock, hold = 6 * hour, 2 * hour
-	seeds := uint64(6)
-	if testing.Short() {
-		seeds = 2
+	lock, hold, seeds := 6*hour, 2*hour, uint64(6)
+	if testing.Short() { // as with the race detector: that it runs, not how well
+		lock, hold, seeds = hour, hour/4, 1
 	}
 	for _, model := range []string{"pi-quiet", "pi-load", "pi-hwts", "tcxo", "ocxo"} {
 		t.Run(model, func(t *testing.T) {
 			t.Parallel()
 			var pooled Score
 			for seed := range seeds {
-				cfg := unit(t, model, seed+1, lock+hold, sim.Fault{Name: sim.FaultAntenna, At: lock * time.Second})
+				cfg := unit(t, model, seed+1, lock+hold, sim.Fault{Name: sim.FaultAntenna, At: time.Duration(lock) * time.Second})
 				cfg.Engine.Loop.Limit, cfg.Publish.Limit = 1, time.Second // or holdover ends before it can be judged
 				var s Score
 				mustRun(t, cfg, func(x Sample) bool { s.Add(x); return true })
@@ -83,7 +82,7 @@ func judge(t *testing.T, pooled *Score) {
 	}
 	for b, want := range [Buckets]float64{Locked: 0.999, HoldoverTo1h: 0.99, HoldoverTo4h: 0.99} {
 		got := &pooled.Bucket[b]
-		if want == 0 {
+		if want == 0 || testing.Short() && Bucket(b) == HoldoverTo4h {
 			continue
 		}
 		if got.Samples == 0 {

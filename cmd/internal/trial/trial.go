@@ -63,9 +63,10 @@ func Run(c Config, w io.Writer) error {
 	cfg := direct.Config{
 		World: sim.Config{
 			Model: model, Seed: c.Seed, Start: start, E0: time.Duration(c.E0 * 1e9), Y0: clock.Ratio(c.Y0), Latency: &none,
-			Sensors: c.Sensors, Faults: c.Faults,
+			Sensors: c.Sensors, Faults: c.Faults, RTC: true,
 		},
-		Engine: timing.Default(), Publish: publish.Default(), Seconds: c.Seconds, Labelled: true,
+		// A fault may be one of the receiver's messages: then it has to speak.
+		Engine: timing.Default(), Publish: publish.Default(), Seconds: c.Seconds, Labelled: len(c.Faults) == 0,
 	}
 	c.declare(&cfg.Engine.Loop, model)
 	if c.Lock > 0 {
