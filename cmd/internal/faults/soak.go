@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"io/fs"
 	"math"
@@ -65,7 +66,9 @@ const drawnWarm = 2 * hour
 // drawn returns the trial of a kind of fault whose particulars come from the seed; kind "" is a unit that nothing happens
 // to. Every seed meets another oscillator.
 func drawn(kind string, seed uint64, hours float64) trial {
-	rng := rand.New(rand.NewPCG(seed, 0xfa17))
+	which := fnv.New64a()
+	which.Write([]byte(kind))
+	rng := rand.New(rand.NewPCG(seed, which.Sum64()))
 	models := []string{"pi-quiet", "pi-load", "tcxo", "pi-hwts", "ocxo"}
 	after := int(hours * hour)
 	t := trial{name: "drawn/" + kind, model: models[seed%uint64(len(models))], warm: drawnWarm, after: after, wanted: "dishonest 0", bytes: seed%10 == 0}
