@@ -47,12 +47,13 @@ const (
 	coreSigmas   = 0.25   // in the bound, times the core's sigma: a density learned wrong shifts its mean by less
 	rehearsed    = 3.5    // in the bound, times the rehearsals' root mean square
 	silence      = 2.6    // s without any edge begin a holdover: two missed pulses and a tick
+	plainLates   = 2      // late edges in a row that are believed to be chance
 	refusing     = 20.0   // s with refused or late edges only do so as well
 	disputing    = 86400  // s for which a moved pulse is held against the unit's own bound
 	settled      = 5      // accepted pulses in a row make a lock
 	requalified  = 10     // and after the clock was moved by another program
 	lockedWithin = 2e-6   // s beyond the noise: the offset at which acquiring ends
-	interference = 20e-6  // s; Real - Mono changes by this only when someone steps the clock
+	interference = 2e-6   // s; Real - Mono is known to some 10 ns and changes only when someone steps the clock
 	initialDrift = 1e-9   // 1/s, 1 sigma
 )
 
@@ -95,7 +96,11 @@ type Loop struct {
 	missed     int              // late or refused ones in a row
 	needed     int
 	variance   float64          // of x at the last accepted pulse
-	contrary   [3]clock.Seconds // distance of the last late or refused pulses from the prediction
+	contrary   [3]clock.Seconds // how far the last late or refused pulses were from the prediction
+
+	// The filters at the last accepted pulse: what came after it may have been wrong already.
+	sound      bank
+	soundGiven clock.Seconds
 
 	followed clock.Mono    // the last instant at which a holdover's clock was steered
 	bareThen clock.Seconds // the bare oscillator's phase then
@@ -103,6 +108,7 @@ type Loop struct {
 	// A pulse that moves against the prediction may have been wrong before or be wrong now, and the unit alone can't tell.
 	contradiction clock.Seconds // by how much pulses contradict the present holdover; 0 = they don't
 	returned      clock.Seconds // how far from the prediction the first pulse was that is accepted again
+	doubtful      clock.Seconds // and how far the prediction may have been off by then
 	disputed      clock.Seconds // by how much the pulse that is followed had moved; 0 = it has not
 	disputedAt    clock.Mono
 }
@@ -197,17 +203,22 @@ func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
 	if plain < believable || l.contradicts(m.At, innovation) {
 		return l.refuse(m, now, innovation)
 	}
-	l.filter = b
-	l.noise.learn(innovation, variance)
 	if core < coreShare {
 		if l.lates++; l.lates >= l.mostLates() {
 			return l.refuse(m, now, innovation)
 		}
 		l.miss(innovation)
+		if l.lates > plainLates { // more in a row are no chance: they tell nothing
+			return Late, nil
+		}
+		l.filter = b
+		l.noise.learn(innovation, variance)
 		return Late, l.servo()
 	}
+	l.filter = b
+	l.noise.learn(innovation, variance)
 	if l.mode == Holdover && l.inARow <= 0 {
-		l.returned = clock.Seconds(math.Abs(innovation))
+		l.returned, l.doubtful = clock.Seconds(innovation), rehearsed*l.erred(m.At, m.At.Sub(l.accepted))
 	}
 	l.accept(m)
 	return "", l.servo()
@@ -228,19 +239,29 @@ func (l *Loop) contradicts(at clock.Mono, innovation float64) bool {
 	return true
 }
 
-// claimed returns the least that the last late or refused pulses were off.
-func (l *Loop) claimed() clock.Seconds { return min(l.contrary[0], l.contrary[1], l.contrary[2]) }
+// claimed returns by how much the last late or refused pulses were off at the least.
+func (l *Loop) claimed() clock.Seconds {
+	least := l.contrary[0]
+	for _, c := range l.contrary {
+		if magnitude(c) < magnitude(least) {
+			least = c
+		}
+	}
+	return least
+}
+
+func magnitude(s clock.Seconds) clock.Seconds { return max(s, -s) }
 
 // dispute ends a holdover that pulses contradicted. Either they are back where they were, or it is kept in mind that what
-// will be followed from now on had moved; a second move as large as the first takes that back.
+// will be followed from now on had moved; a second move, as large and the other way, takes that back.
 func (l *Loop) dispute(at clock.Mono) {
-	moved := max(l.contradiction, l.returned)
+	moved := l.contradiction
 	switch {
-	case l.contradiction == 0 || l.returned < l.contradiction/2:
-	case math.Abs(float64(moved-l.disputed)) < 0.3*float64(l.disputed):
+	case moved == 0 || magnitude(l.returned)+l.doubtful < magnitude(moved)/2:
+	case magnitude(moved+l.disputed) < 0.3*magnitude(l.disputed):
 		l.disputed = 0
-	default:
-		l.disputed, l.disputedAt = max(l.disputed, moved+gateSigmas*clock.Seconds(l.noise.sigma)), at
+	case magnitude(moved) > magnitude(l.disputed):
+		l.disputed, l.disputedAt = moved, at
 	}
 	l.contradiction = 0
 }
@@ -292,20 +313,30 @@ func (l *Loop) refuse(m pps.Measurement, now clock.Reading, innovation float64) 
 
 // miss notes how far a pulse was that did not count.
 func (l *Loop) miss(innovation float64) {
-	l.contrary[l.missed%len(l.contrary)] = clock.Seconds(math.Abs(innovation))
+	l.contrary[l.missed%len(l.contrary)] = clock.Seconds(innovation)
 	l.missed++
 }
 
 func (l *Loop) accept(m pps.Measurement) {
 	l.accepted, l.lastUTC, l.variance = m.At, m.UTC, l.filter.mean.p[phase][phase]
 	l.inARow, l.lates, l.missed = max(0, l.inARow)+1, 0, 0
-	noise := l.sensor.Noise()
-	l.past.Note(m.At, l.Bare(), l.variance, clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law(), &noise)
+	l.sound, l.soundGiven = l.filter, l.given
+	if l.mode == Holdover {
+		l.past.Forget() // until it ends nothing is learned, and then anew: the pulse may be another one
+	} else {
+		l.note(m.At)
+	}
 	near := math.Abs(l.filter.mean.s[phase]) < lockedWithin+gateSigmas*math.Sqrt(l.variance)
 	if l.mode != Locked && l.inARow >= l.needed && near {
 		l.dispute(m.At)
 		l.mode, l.reason, l.everLocked, l.needed = Locked, "", true, settled
 	}
+}
+
+// note lets the rehearsals take note of the oscillator.
+func (l *Loop) note(at clock.Mono) {
+	noise := l.sensor.Noise()
+	l.past.Note(at, l.Bare(), l.variance, clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law(), &noise)
 }
 
 // advanceTo moves the filter to an instant.
@@ -382,6 +413,7 @@ func (l *Loop) Advance(now clock.Reading) error {
 		case now.Mono.Sub(l.heard) > silence:
 			l.coast("no pulse")
 		case now.Mono.Sub(l.accepted) > refusing:
+			l.revert()
 			l.coast("the pulse is far from the prediction")
 			l.contradiction = l.claimed()
 		}
@@ -393,10 +425,16 @@ func (l *Loop) Advance(now clock.Reading) error {
 		return nil
 	}
 	if l.bound(now.Mono).Total() > l.cfg.Limit {
-		l.returned = l.contradiction // what comes after this is followed wherever it is
+		l.returned, l.doubtful = l.contradiction, 0 // what comes after this is followed wherever it is
 		l.dispute(now.Mono)
 		l.Restart(fmt.Sprintf("holdover has reached the limit of %.3g s", float64(l.cfg.Limit)))
 		return nil
+	}
+	if l.inARow > 0 { // pulses are being accepted again
+		if now.Mono.Sub(l.heard) < silence {
+			return nil
+		}
+		l.inARow = 0
 	}
 	if now.Mono.Sub(l.followed) < 1 {
 		return nil
@@ -424,6 +462,18 @@ func (l *Loop) follow(at clock.Mono) {
 // turning is how fast the frequency of a holdover turns to what the predictors say: their weights, and with them the
 // phase, may change within a second.
 const turning = 0.1
+
+// revert takes back what the filters have learned since the last accepted pulse.
+func (l *Loop) revert() {
+	dt := float64(l.at.Sub(l.accepted))
+	given := float64(l.given - l.soundGiven)
+	l.filter = l.sound
+	l.filter.each(func(f *filter) {
+		f.move(dt, 0)
+		f.spread(dt)
+		f.s[phase] += given
+	})
+}
 
 // coast begins a holdover on the last frequency; a drift seen for seconds says nothing about hours.
 func (l *Loop) coast(reason string) {
@@ -456,11 +506,17 @@ func (l *Loop) erred(at clock.Mono, quiet clock.Seconds) clock.Seconds {
 func (l *Loop) bound(at clock.Mono) Bound {
 	quiet := max(0, at.Sub(l.accepted))
 	contradicted := clock.Seconds(0)
-	if l.missed >= len(l.contrary) && (l.mode == Holdover || -l.inARow >= len(l.contrary)) {
-		contradicted = l.claimed() + gateSigmas*clock.Seconds(l.noise.sigma)
+	if l.mode == Holdover {
+		contradicted = magnitude(l.contradiction)
 	}
-	if l.disputed > 0 && at.Sub(l.disputedAt) < disputing {
-		contradicted += l.disputed
+	if l.missed >= len(l.contrary) && (l.mode == Holdover || -l.inARow >= len(l.contrary)) {
+		contradicted = max(contradicted, magnitude(l.claimed()))
+	}
+	if l.disputed != 0 && at.Sub(l.disputedAt) < disputing {
+		contradicted = max(contradicted, magnitude(l.disputed))
+	}
+	if contradicted > 0 {
+		contradicted += gateSigmas * clock.Seconds(l.noise.sigma)
 	}
 	return Bound{
 		Pulse: clock.Seconds(math.Abs(float64(l.predicted(at)))) +
@@ -490,8 +546,8 @@ func (l *Loop) Estimate(now clock.Reading) Estimate {
 	e.Bound = l.bound(now.Mono)
 	e.Growth = clock.Ratio((l.bound(now.Mono.Add(growthOver)).Total() - e.Bound.Total()) / growthOver)
 	e.Growth = max(e.Growth, 0)
-	if l.mode == Locked && l.disputed > 0 && now.Mono.Sub(l.disputedAt) < disputing {
-		e.Reason = fmt.Sprintf("the pulse has moved by %.2g s; this unit alone cannot tell when it was right", float64(l.disputed))
+	if l.mode == Locked && l.disputed != 0 && now.Mono.Sub(l.disputedAt) < disputing {
+		e.Reason = fmt.Sprintf("the pulse has moved by %.2g s; this unit alone cannot tell when it was right", float64(magnitude(l.disputed)))
 	}
 	e.Frequency = clock.Ratio(l.filter.mean.s[frequency])
 	e.FrequencySigma = clock.Ratio(math.Sqrt(l.filter.mean.p[frequency][frequency]))

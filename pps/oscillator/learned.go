@@ -50,7 +50,12 @@ func (g *regression) take(dt, elapsed, frequency float64, terms *Vector, varianc
 	}
 	if g.taken++; g.taken == 1 {
 		g.s[base] = frequency - g.law().Dot(terms)
-		g.p[base][base] = r2
+		g.p[base][base] = r2 // and what is not known of the law, by which the base is wrong the other way
+		for i, t := range terms {
+			v := g.p[firstTerm+i][firstTerm+i]
+			g.p[base][base] += t * t * v
+			g.p[base][firstTerm+i], g.p[firstTerm+i][base] = -t*v, -t*v
+		}
 		return
 	}
 	g.predict(elapsed)

@@ -67,6 +67,8 @@ type Engine struct {
 	change    []Change
 	stability *stability.Accumulator // of the bare oscillator, at 1 s
 	deviated  timescale.UTC          // the last second in it
+	bootAhead clock.Mono             // CLOCK_BOOTTIME - CLOCK_MONOTONIC at the last tick
+	awake     bool                   // there was one
 	memory    *discipline.Memory
 	recalled  clock.Mono // when memory was taken
 	points    []stability.Point
@@ -351,6 +353,9 @@ func (e *Engine) tick() {
 		e.publish() // of the last reading: the error shows, and the Reference expires by itself
 		return
 	}
+	if e.slept() {
+		e.pairing.Forget() // seconds were counted on a clock that stood still
+	}
 	e.obeyed(coasting, e.loop.Advance(e.now))
 	e.remember()
 	e.publish()
@@ -378,6 +383,16 @@ func (e *Engine) remember() {
 		e.points = e.stability.Points()
 	}
 }
+
+// slept says that the machine was suspended since the last tick: CLOCK_BOOTTIME has gone on and CLOCK_MONOTONIC has not.
+func (e *Engine) slept() bool {
+	ahead := clock.Mono(e.now.Boot) - e.now.Mono
+	grown := e.awake && ahead-e.bootAhead > shortestSleep
+	e.bootAhead, e.awake = ahead, true
+	return grown
+}
+
+const shortestSleep = 10_000_000 // ns; less is the two readings' distance
 
 // The kinds of requests to the Clock, whose refusals are remembered apart: a clock that can be read may still not be steered.
 const (

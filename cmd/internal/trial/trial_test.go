@@ -54,7 +54,11 @@ func TestTraceGivesTheRunOfItsModel(t *testing.T) {
 	for k := range fromTrace {
 		a, _ := strconv.ParseFloat(fromModel[k], 64)
 		b, _ := strconv.ParseFloat(fromTrace[k], 64)
-		if d := a - b; d > 50e-9 || d < -50e-9 { // the columns have 7 digits of noise; utilisation 3
+		most := 50e-9 // the columns have 7 digits of noise, utilisation 3
+		if k > c.Lock {
+			most = 1e-6 // and in holdover what they leave out adds up
+		}
+		if d := a - b; d > most || d < -most {
 			t.Fatalf("second %d: %v from the model, %v from the trace", k, a, b)
 		}
 	}
