@@ -45,7 +45,7 @@ const (
 	gateSigmas   = 6.0    // in the bound, times the core's sigma
 	stateSigmas  = 4.0    // in the bound, for the state's own sigma
 	coreSigmas   = 0.25   // in the bound, times the core's sigma: a density learned wrong shifts its mean by less
-	rehearsed    = 3.5    // in the bound, times the rehearsals' root mean square
+	rehearsed    = 4.0    // in the bound, times the rehearsals' root mean square
 	silence      = 2.6    // s without any edge begin a holdover: two missed pulses and a tick
 	plainLates   = 2      // late edges in a row that are believed to be chance
 	refusing     = 20.0   // s with refused or late edges only do so as well
@@ -505,9 +505,9 @@ func (l *Loop) erred(at clock.Mono, quiet clock.Seconds) clock.Seconds {
 // one that is followed when it had moved.
 func (l *Loop) bound(at clock.Mono) Bound {
 	quiet := max(0, at.Sub(l.accepted))
-	contradicted := clock.Seconds(0)
+	contradicted, core := clock.Seconds(0), clock.Seconds(coreSigmas)
 	if l.mode == Holdover {
-		contradicted = magnitude(l.contradiction)
+		contradicted, core = magnitude(l.contradiction), 1 // the last pulses before it may not have been the best
 	}
 	if l.missed >= len(l.contrary) && (l.mode == Holdover || -l.inARow >= len(l.contrary)) {
 		contradicted = max(contradicted, magnitude(l.claimed()))
@@ -520,7 +520,7 @@ func (l *Loop) bound(at clock.Mono) Bound {
 	}
 	return Bound{
 		Pulse: clock.Seconds(math.Abs(float64(l.predicted(at)))) +
-			clock.Seconds(stateSigmas*math.Sqrt(l.variance)+coreSigmas*l.noise.sigma) + rehearsed*l.erred(at, quiet) + contradicted,
+			clock.Seconds(stateSigmas*math.Sqrt(l.variance)) + core*clock.Seconds(l.noise.sigma) + rehearsed*l.erred(at, quiet) + contradicted,
 		Capture:   l.cfg.BiasRange,
 		Reference: l.cfg.Reference,
 	}

@@ -286,21 +286,12 @@ var known = map[string]string{
 	"drag-100ns/pi-quiet": dragged,
 	"drag-10ns/ocxo":      dragged,
 	"drag-1ns/ocxo":       dragged,
-	"utc-step":            relocked,
-	"utc-step/ocxo":       relocked,
 	"offset-beyond-limit": forgotten,
 	"drawn/drag":          dragged,
 	"drawn/offset":        forgotten,
-	"suspend":             slept,
-	"suspend/right":       slept,
-	"drawn/suspend":       slept,
-	"foreign-step/15µs":   "a step of less than 20 us is not told from the clock's own noise",
-	"foreign-step/-18µs":  "a step of less than 20 us is not told from the clock's own noise",
 }
 
 const (
 	dragged   = "the loop follows a pulse that is dragged: nothing limits it by the frequency's prior"
-	relocked  = "the loop locks to the offset pulse once the holdover's bound has grown to it"
-	forgotten = "a pulse that is off by more than the limit ends the holdover at once, and the unit locks to it as if it were new"
-	slept     = "the count of seconds does not know that the machine slept"
+	forgotten = "a pulse that is off by more than the limit ends the holdover at once; while the unit acquires it the bound may be short"
 )
