@@ -115,7 +115,7 @@ type Loop struct {
 
 // New returns a loop that has seen nothing. now is a first reading of clk.
 func New(cfg Config, clk Clock, now clock.Reading) *Loop {
-	return &Loop{cfg: cfg, clock: clk, noise: newDensity(), at: now.Mono, anchor: now, needed: settled, reason: "no pulse yet"}
+	return &Loop{cfg: cfg, clock: clk, noise: newDensity(), at: now.Mono, anchor: now, needed: settled, reason: "the first pulses are being compared"}
 }
 
 // Mode returns the loop's mode.
