@@ -23,8 +23,8 @@ type tally struct {
 	output                  map[string][]string
 }
 
-// absent is in the message of a skip for want of the receiver recordings.
-const absent = "recordings"
+// absent is in the message of a skip for want of the receiver recordings, which lie beside the project.
+const absent = "../shared"
 
 func main() {
 	t := tally{strict: os.Getenv("CI") != "", output: map[string][]string{}}
