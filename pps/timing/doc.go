@@ -1,6 +1,6 @@
 // Package timing is the Engine: events in, an immutable Snapshot out.
 //
-//	serial bytes -> scan -> nmea -> TimeMark --+
+//	serial bytes -> scan -> decode -> TimeMark +
 //	pps.Edge ----------------------------------+-> pairing -> Measurement -> discipline -> Clock
 //
 // The Engine opens nothing, starts nothing and does not know what time it is: every event carries the CLOCK_MONOTONIC of
