@@ -240,7 +240,7 @@ func TestMessagesNameAnotherSecondOrDate(t *testing.T) {
 	}
 	r := NewTalker(1, 0, 0)
 	w := New(Config{Model: named(t, "perfect"), Start: start, Receiver: r, Faults: []Fault{{Name: FaultLabel}}})
-	if got := ofKind(listen(w, time.Second), timing.KindBytes)[0].Bytes; !reflect.DeepEqual(got, r.Burst(start+second, true)) {
+	if got := ofKind(listen(w, time.Second), timing.KindBytes)[0].Bytes; !reflect.DeepEqual(got, r.Burst(Ordinary(start+second, true))) {
 		t.Errorf("the talker says %.60q", got)
 	}
 }

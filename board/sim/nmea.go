@@ -72,8 +72,9 @@ func (t *Talker) view(talker string, utc timescale.UTC) (seen []nmea.View, used 
 }
 
 // Burst implements Receiver.
-func (t *Talker) Burst(utc timescale.UTC, fix bool) []byte {
-	stamp := nmea.Stamp{UTC: utc, Decimals: 2}
+func (t *Talker) Burst(m Moment) []byte {
+	utc, fix := m.UTC, m.Fix
+	stamp := nmea.Stamp{UTC: utc, Leap60: m.Leap60, Decimals: 2}
 	mode, nav, quality, dimensions, place := byte('A'), byte('V'), 1, 3, t.place
 	if !fix {
 		mode, quality, dimensions, place = 'N', 0, 0, nmea.Place{Unknown: true}

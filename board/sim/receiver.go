@@ -11,13 +11,53 @@ import (
 
 // Receiver is the voice of the simulated GNSS receiver.
 type Receiver interface {
-	// Burst returns the bytes sent for the second utc, which began at the last pulse; fix is false when the receiver has
-	// only its own clock to go by.
-	Burst(utc timescale.UTC, fix bool) []byte
+	// Burst returns the bytes sent for a second.
+	Burst(Moment) []byte
 	// Line returns the baud rate, 0 where bytes come all at once, and the delay from the second's begin to the first
 	// byte's start. A negative delay is a receiver that speaks of the coming pulse. What has not been sent when the next
 	// second is spoken of is sent first.
 	Line() (baud int, delay time.Duration)
+}
+
+// Moment is a second as a receiver knows it, and what it finds around it then.
+type Moment struct {
+	UTC    timescale.UTC // of the second, which began at the last pulse; 0:00:00 where Leap60
+	Leap60 bool          // the second is 23:59:60
+	Fix    bool          // false: the receiver has only its own clock to go by
+
+	TAIOffset int           // TAI - UTC as the receiver has it
+	OffsetSet bool          // satellites told it; otherwise the firmware was built with it
+	Leap      clock.Leap    // that satellites announce
+	LeapAt    timescale.UTC // the midnight at which it takes effect
+
+	Antenna  gnss.Antenna
+	Jamming  gnss.Threat
+	Spoofing gnss.Threat
+	Tone     float64 // strength of a continuous jammer, 0 to 1
+	Gain     float64 // of the input, as a part of the greatest
+
+	// Quantisation is by how much the pulse that begins the second comes late because the receiver's own clock ticks only
+	// so often, NextQuantisation the same of the pulse that ends it; false where the receiver does not know.
+	Quantisation, NextQuantisation clock.Seconds
+	Quantised, NextQuantised       bool
+}
+
+// What a healthy receiver says of its input.
+const usualTone, usualGain = 0.03, 0.45
+
+// leapNotice is how long before its date satellites announce a leap second.
+const leapNotice = 150 * timescale.Day
+
+// Ordinary returns a Moment in which nothing is wrong, with the leap seconds of the table that the program has.
+func Ordinary(utc timescale.UTC, fix bool) Moment {
+	m := Moment{UTC: utc, Fix: fix, OffsetSet: fix, Antenna: gnss.AntennaOK, Jamming: gnss.ThreatNone, Spoofing: gnss.ThreatNone, Tone: usualTone, Gain: usualGain}
+	table := timescale.Builtin()
+	known := min(utc, table.Expires()-1) // nobody knows better
+	m.TAIOffset, _ = table.TAIOffset(known)
+	if leap, at := table.Next(known); fix && leap != clock.LeapNone && at-utc <= leapNotice {
+		m.Leap, m.LeapAt = leap, at
+	}
+	return m
 }
 
 const decodedDelay = second / 5 // of marks that are delivered without bytes
@@ -33,7 +73,7 @@ func (w *World) speak(now, utc timescale.UTC, fix bool) {
 	for start < now { // it speaks of a pulse to come
 		utc, start = utc+second, start+second
 	}
-	w.send(w.cfg.Receiver.Burst(utc, fix), baud, max(start, w.lineFree))
+	w.send(w.cfg.Receiver.Burst(Ordinary(utc, fix)), baud, max(start, w.lineFree))
 }
 
 // send puts bytes on the line from start on. Without a baud rate they come all at once, as over USB.

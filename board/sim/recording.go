@@ -72,4 +72,4 @@ func (r *Recording) First() timescale.UTC { return r.first }
 func (r *Recording) Line() (int, time.Duration) { return r.Baud, r.Delay }
 
 // Burst implements Receiver. What was recorded is said whether the simulated antenna is there or not.
-func (r *Recording) Burst(utc timescale.UTC, _ bool) []byte { return r.bytes[utc] }
+func (r *Recording) Burst(m Moment) []byte { return r.bytes[m.UTC] }

@@ -180,7 +180,7 @@ type spoken struct {
 	say   func(utc timescale.UTC) []byte
 }
 
-func (s spoken) Burst(utc timescale.UTC, _ bool) []byte { return s.say(utc) }
+func (s spoken) Burst(m Moment) []byte { return s.say(m.UTC) }
 func (s spoken) Line() (int, time.Duration)             { return s.baud, s.delay }
 
 // Each byte arrives when its stop bit has: the first at Delay plus a byte's time, the n-th n-1 bytes later.
@@ -365,7 +365,7 @@ func TestRecordingSaysItAgain(t *testing.T) {
 		3:  bytes.Join([][]byte{rmc(3, true), rmc(0, true), tail(3)[:len(tail(3))-20]}, nil),
 		4:  nil,
 	} {
-		if got := r.Burst(start+timescale.UTC(k)*second, true); !bytes.Equal(got, want) {
+		if got := r.Burst(Ordinary(start+timescale.UTC(k)*second, true)); !bytes.Equal(got, want) {
 			t.Errorf("second %d: %q, want %q", k, got, want)
 		}
 	}
@@ -381,11 +381,11 @@ func TestRecordingSaysItAgain(t *testing.T) {
 func TestTalkerNamesItsSecond(t *testing.T) {
 	for _, fix := range []bool{true, false} {
 		r := NewTalker(1, 38400, 0)
-		recording, err := NewRecording(r.Burst(start, fix), 38400, 0)
+		recording, err := NewRecording(r.Burst(Ordinary(start, fix)), 38400, 0)
 		if (err == nil) != fix || fix && recording.First() != start {
 			t.Errorf("fix %v: %v", fix, err)
 		}
-		if n := len(r.Burst(start, fix)); n < 400 || n > 2048 {
+		if n := len(r.Burst(Ordinary(start, fix))); n < 400 || n > 2048 {
 			t.Errorf("a burst of %d bytes", n)
 		}
 	}

@@ -236,7 +236,7 @@ func (r *receiver) run(ctx context.Context) {
 		}
 		r.pulse()
 		baud, delay := r.talker.Line()
-		burst := r.talker.Burst(timescale.UTC(second.UnixNano()), true)
+		burst := r.talker.Burst(sim.Ordinary(timescale.UTC(second.UnixNano()), true))
 		if !pause(ctx, delay+time.Duration(len(burst))*10*time.Second/time.Duration(baud)) {
 			return
 		}
