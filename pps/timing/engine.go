@@ -73,7 +73,11 @@ type Engine struct {
 	recalled  clock.Mono // when memory was taken
 	points    []stability.Point
 	snapshot  *Snapshot
-	faults    [requests]string // what the Clock answered last, "" when it obeyed
+
+	refused    map[string]uint64 // what Snapshots share of counters.Refused; nil: it has changed
+	forecasts  []Forecast        // what they share of these
+	forecastAt clock.Mono
+	faults     [requests]string // what the Clock answered last, "" when it obeyed
 }
 
 // receiverState is what is shown of the receiver.
@@ -92,6 +96,12 @@ type receiverState struct {
 type sensed struct {
 	value *float64
 	at    clock.Mono
+}
+
+// sensedAt returns the reading of an event. The value is copied: an address in ev would send every event to the heap.
+func sensedAt(ev Event) sensed {
+	value := ev.Value
+	return sensed{&value, ev.At}
 }
 
 // sensorLifetime is how long a reading is shown: a sensor that has died is not known any more.
@@ -171,13 +181,13 @@ func (e *Engine) Take(ev Event) {
 			e.refuse("temperature out of range")
 			return
 		}
-		e.state.temperature = sensed{&ev.Value, ev.At}
+		e.state.temperature = sensedAt(ev)
 	case KindUtilisation:
 		if !e.loop.Utilisation(ev.At, ev.Value) {
 			e.refuse("utilisation out of range")
 			return
 		}
-		e.state.utilisation = sensed{&ev.Value, ev.At}
+		e.state.utilisation = sensedAt(ev)
 	case KindWitness:
 		e.pairing.Witness(pairing.Witness{At: ev.At, UTC: ev.UTC, Uncertainty: clock.Seconds(ev.Value), Drift: witnessRate})
 	case KindPort:
@@ -379,7 +389,8 @@ func (e *Engine) remember() {
 		return
 	}
 	if m, ok := e.loop.Memory(); ok {
-		e.memory, e.recalled = &m, e.now.Mono
+		kept := m
+		e.memory, e.recalled = &kept, e.now.Mono
 		e.points = e.stability.Points()
 	}
 }
@@ -432,6 +443,7 @@ func (e *Engine) refuse(reason string) {
 		reason = "other"
 	}
 	e.counters.Refused[reason]++
+	e.refused = nil
 }
 
 // wellOr returns what is wrong, or that nothing is.

@@ -29,7 +29,7 @@ type Snapshot struct {
 	Memory *discipline.Memory `json:"memory,omitempty"` // worth keeping over a restart; nil: nothing is yet
 }
 
-// Forecast is the bound that would be advertised if the pulse stopped now.
+// Forecast is the bound that would be advertised if the pulse stopped now, up to ten seconds old.
 type Forecast struct {
 	After clock.Seconds `json:"after"`
 	Bound clock.Seconds `json:"bound"`
@@ -62,17 +62,47 @@ func (e *Engine) publish() {
 		Receiver: e.decoder.Receiver(), Serial: e.state.serial, Text: e.state.text, Fix: e.state.fix, Sky: e.state.sky,
 		Memory: e.memory, Stability: e.points, Temperature: e.state.temperature.fresh(e.now.Mono), Utilisation: e.state.utilisation.fresh(e.now.Mono),
 	}
-	s.Counters.Refused = maps.Clone(e.counters.Refused)
-	if s.Estimate.HasOffset {
-		for _, h := range horizons {
-			s.Forecast = append(s.Forecast, Forecast{h, e.loop.Forecast(e.now.Mono, h)})
-		}
-	}
+	s.Counters.Refused = e.refusals()
+	s.Forecast = e.forecast(&s.Estimate)
 	if s.Estimate.Mode != e.mode {
 		e.say("mode", e.mode.String()+" -> "+s.Estimate.Mode.String()+reasonSuffix(s.Estimate.Reason))
 	}
 	e.mode = s.Estimate.Mode
 	e.snapshot = s
+}
+
+// refusals returns an immutable copy of what was refused, made anew only when something was.
+func (e *Engine) refusals() map[string]uint64 {
+	if e.refused == nil {
+		e.refused = maps.Clone(e.counters.Refused)
+	}
+	return e.refused
+}
+
+// A forecast spans a minute to a day. While locked it changes with what was learned over minutes; otherwise with the bound.
+const (
+	forecastEvery       = 1  // s
+	forecastEveryLocked = 10 // s
+)
+
+// forecast returns the bounds that would be advertised if the pulse stopped, no older than the constants above allow.
+func (e *Engine) forecast(est *discipline.Estimate) []Forecast {
+	if !est.HasOffset {
+		e.forecasts = nil
+		return nil
+	}
+	every := clock.Seconds(forecastEvery)
+	if est.Mode == discipline.Locked {
+		every = forecastEveryLocked
+	}
+	if e.forecasts != nil && e.now.Mono.Sub(e.forecastAt) < every {
+		return e.forecasts
+	}
+	e.forecasts, e.forecastAt = make([]Forecast, len(horizons)), e.now.Mono
+	for i, h := range horizons {
+		e.forecasts[i] = Forecast{h, e.loop.Forecast(e.now.Mono, h)}
+	}
+	return e.forecasts
 }
 
 func reasonSuffix(reason string) string {
