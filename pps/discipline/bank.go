@@ -60,33 +60,43 @@ func (b *bank) each(change func(*filter)) {
 	b.mix()
 }
 
-// update takes a measured phase z with noise of density d. Each filter takes a step of Masreliez: its state moves by the
-// score of the predicted density and gains its information. It returns the greatest probability that any filter gives to
-// the pulse being no stray, and to its being on time.
-func (b *bank) update(z float64, d *density) (believed, core float64) {
-	sum := 0.0
-	var shares [len(levels)]float64
+// looks is what every filter's prediction says of one pulse.
+type looks struct {
+	of             [len(levels)]look
+	believed, core float64 // the greatest probability that any filter gives to its being no stray, and to its being on time
+}
+
+// look looks at a measured phase z with noise of density d. extra is what is to be added to the variance of each
+// prediction.
+func (b *bank) look(z, extra float64, d *density) (l looks) {
 	for i := range b.filters {
 		f := &b.filters[i]
-		l := d.at(z-f.s[phase], f.p[phase][phase])
-		shares[i] = l.core + l.late
-		believed, core = max(believed, shares[i]), max(core, l.core)
-		f.update(l.score, l.information)
-		b.weight[i] = math.Pow(b.weight[i], forgetting)*l.likelihood*d.sigma + leastWeight
+		l.of[i] = d.at(z-f.s[phase], f.p[phase][phase]+extra)
+		l.believed, l.core = max(l.believed, l.of[i].core+l.of[i].late), max(l.core, l.of[i].core)
+	}
+	return l
+}
+
+// update takes the pulse that was looked at. Each filter takes a step of Masreliez: its state moves by the score of the
+// predicted density and gains its information.
+func (b *bank) update(l *looks, d *density) {
+	sum := 0.0
+	for i := range b.filters {
+		b.filters[i].update(l.of[i].score, l.of[i].information)
+		b.weight[i] = math.Pow(b.weight[i], forgetting)*l.of[i].likelihood*d.sigma + leastWeight
 		sum += b.weight[i]
 	}
 	for i := range b.weight {
 		b.weight[i] /= sum
 	}
-	b.regroup(&shares, believed)
+	b.regroup(l)
 	b.mix()
-	return believed, core
 }
 
 // regroup gives a filter that has lost the clock the state of the likeliest one: its level may be right again in a minute.
-func (b *bank) regroup(shares *[len(levels)]float64, believed float64) {
-	for i, share := range shares {
-		if share > believable || believed < 0.5 {
+func (b *bank) regroup(l *looks) {
+	for i := range l.of {
+		if l.of[i].core+l.of[i].late > believable || l.believed < 0.5 {
 			b.away[i] = 0
 			continue
 		}

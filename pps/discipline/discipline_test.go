@@ -345,7 +345,8 @@ func TestBankFollowsAChangeAndForgetsAStray(t *testing.T) {
 	step := func(stray float64) {
 		x += y
 		b.each(func(f *filter) { f.move(1, 0); f.spread(1) })
-		b.update(x+sigma*rng.NormFloat64()+stray, &d)
+		seen := b.look(x+sigma*rng.NormFloat64()+stray, 0, &d)
+		b.update(&seen, &d)
 	}
 	for range 1000 {
 		step(0)
@@ -363,5 +364,57 @@ func TestBankFollowsAChangeAndForgetsAStray(t *testing.T) {
 	}
 	if off := math.Abs(b.mean.s[frequency] - y); off > 4e-8 {
 		t.Errorf("frequency %v off after a minute of drift", off)
+	}
+}
+
+// The last pulses before a receiver admits that it has lost its satellites drag the clock off: Distrust takes them back.
+func TestDistrustTakesBackTheLastPulses(t *testing.T) {
+	p := newPlant(t, Default(), 0.01, 10e-6)
+	p.noise = gauss(20e-9)
+	p.run(600, true)
+	dragged := 0.0
+	for range 20 {
+		dragged += 40e-9
+		if _, err := p.pulse(dragged); err != nil {
+			t.Fatal(err)
+		}
+		p.advance()
+	}
+	moved := math.Abs(p.error)
+	p.loop.Distrust(p.now().Mono, "antenna open")
+	if est := p.loop.Estimate(p.now()); est.Mode != Holdover || est.Reason != "antenna open" {
+		t.Fatalf("%v: %q", est.Mode, est.Reason)
+	}
+	for range 120 {
+		if refusal, _ := p.pulse(dragged); refusal != Distrusted {
+			t.Fatalf("pulse of a distrusted receiver: %q", refusal)
+		}
+		p.advance()
+		if bound := float64(p.loop.Estimate(p.now()).Bound.Pulse); math.Abs(p.error) > bound {
+			t.Fatalf("error %v beyond the bound %v", p.error, bound)
+		}
+	}
+	if moved < 200e-9 || math.Abs(p.error) > moved/2 {
+		t.Errorf("the clock had been dragged by %v and is off by %v two minutes later", moved, p.error)
+	}
+	p.loop.Trust()
+	p.run(10, true)
+	if p.loop.Mode() != Locked {
+		t.Errorf("%v after trust has returned", p.loop.Mode())
+	}
+}
+
+func TestDistrustBeforeTheFirstLock(t *testing.T) {
+	p := newPlant(t, Default(), 0.01, 10e-6)
+	p.loop.Distrust(p.now().Mono, "jammed")
+	p.run(30, true)
+	if est := p.loop.Estimate(p.now()); est.Mode != FreeRunning || est.Reason != "jammed" {
+		t.Errorf("%v: %q", est.Mode, est.Reason)
+	}
+	p.loop.Trust()
+	p.run(2, true)
+	p.loop.Distrust(p.now().Mono, "jammed")
+	if p.loop.Mode() != FreeRunning {
+		t.Errorf("%v while acquiring from a jammed receiver", p.loop.Mode())
 	}
 }

@@ -98,9 +98,8 @@ type Loop struct {
 	variance   float64          // of x at the last accepted pulse
 	contrary   [3]clock.Seconds // how far the last late or refused pulses were from the prediction
 
-	// The filters at the last accepted pulse: what came after it may have been wrong already.
-	sound      bank
-	soundGiven clock.Seconds
+	newer, older *checkpoint // nil: not yet
+	distrusted   bool        // pulses are refused
 
 	followed clock.Mono    // the last instant at which a holdover's clock was steered
 	bareThen clock.Seconds // the bare oscillator's phase then
@@ -185,6 +184,9 @@ func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
 	if !l.watch(now) {
 		m.Offset = clock.Seconds(now.RealAt(m.At)-clock.Real(m.UTC)) * 1e-9
 	}
+	if l.distrusted {
+		return Distrusted, nil
+	}
 	if l.mode == FreeRunning {
 		return l.begin(m, now)
 	}
@@ -192,18 +194,19 @@ func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
 		return Repeated, nil
 	}
 	l.advanceTo(m.At)
-	b := l.filter
-	if quiet := m.At.Sub(l.accepted); l.mode == Holdover && l.inARow <= 0 {
-		b.each(func(f *filter) { f.coasted(float64(l.erred(m.At, quiet)), float64(quiet)) })
+	quiet, returning := m.At.Sub(l.accepted), l.mode == Holdover && l.inARow <= 0
+	erred := 0.0
+	if returning {
+		erred = float64(l.erred(m.At, quiet))
 	}
 	z := float64(m.Offset - l.cfg.Bias)
-	innovation, variance := z-b.mean.s[phase], b.mean.p[phase][phase]
+	innovation, variance := z-l.filter.mean.s[phase], l.filter.mean.p[phase][phase]+erred*erred
 	noise := l.noise.widened(float64(m.Width))
-	plain, core := b.update(z, &noise)
-	if plain < believable || l.contradicts(m.At, innovation) {
+	seen := l.filter.look(z, erred*erred, &noise)
+	if seen.believed < believable || l.contradicts(m.At, innovation) {
 		return l.refuse(m, now, innovation)
 	}
-	if core < coreShare {
+	if seen.core < coreShare {
 		if l.lates++; l.lates >= l.mostLates() {
 			return l.refuse(m, now, innovation)
 		}
@@ -211,14 +214,17 @@ func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
 		if l.lates > plainLates { // more in a row are no chance: they tell nothing
 			return Late, nil
 		}
-		l.filter = b
-		l.noise.learn(innovation, variance)
+	}
+	if returning {
+		l.filter.each(func(f *filter) { f.coasted(erred, float64(quiet)) })
+	}
+	l.filter.update(&seen, &noise)
+	l.noise.learn(innovation, variance)
+	if seen.core < coreShare {
 		return Late, l.servo()
 	}
-	l.filter = b
-	l.noise.learn(innovation, variance)
-	if l.mode == Holdover && l.inARow <= 0 {
-		l.returned, l.doubtful = clock.Seconds(innovation), rehearsed*l.erred(m.At, m.At.Sub(l.accepted))
+	if returning {
+		l.returned, l.doubtful = clock.Seconds(innovation), clock.Seconds(rehearsed*erred)
 	}
 	l.accept(m)
 	return "", l.servo()
@@ -295,6 +301,7 @@ func (l *Loop) begin(m pps.Measurement, now clock.Reading) (Refusal, error) {
 	start.p[drift][drift] = initialDrift * initialDrift
 	l.filter, l.terms = newBank(start, l.noise.sigma, dt), l.sensor.Terms()
 	l.at, l.given, l.first = m.At, 0, nil
+	l.newer, l.older = nil, nil
 	l.mode, l.reason = Acquiring, "the loop settles"
 	l.accept(m)
 	return "", l.servo()
@@ -320,7 +327,7 @@ func (l *Loop) miss(innovation float64) {
 func (l *Loop) accept(m pps.Measurement) {
 	l.accepted, l.lastUTC, l.variance = m.At, m.UTC, l.filter.mean.p[phase][phase]
 	l.inARow, l.lates, l.missed = max(0, l.inARow)+1, 0, 0
-	l.sound, l.soundGiven = l.filter, l.given
+	l.keepCheckpoint(m.At)
 	if l.mode == Holdover {
 		l.past.Forget() // until it ends nothing is learned, and then anew: the pulse may be another one
 	} else {
@@ -413,7 +420,6 @@ func (l *Loop) Advance(now clock.Reading) error {
 		case now.Mono.Sub(l.heard) > silence:
 			l.coast("no pulse")
 		case now.Mono.Sub(l.accepted) > refusing:
-			l.revert()
 			l.coast("the pulse is far from the prediction")
 			l.contradiction = l.claimed()
 		}
@@ -463,18 +469,6 @@ func (l *Loop) follow(at clock.Mono) {
 // phase, may change within a second.
 const turning = 0.1
 
-// revert takes back what the filters have learned since the last accepted pulse.
-func (l *Loop) revert() {
-	dt := float64(l.at.Sub(l.accepted))
-	given := float64(l.given - l.soundGiven)
-	l.filter = l.sound
-	l.filter.each(func(f *filter) {
-		f.move(dt, 0)
-		f.spread(dt)
-		f.s[phase] += given
-	})
-}
-
 // coast begins a holdover on the last frequency; a drift seen for seconds says nothing about hours.
 func (l *Loop) coast(reason string) {
 	l.mode, l.reason, l.inARow, l.needed = Holdover, reason, 0, settled
@@ -485,9 +479,8 @@ func (l *Loop) coast(reason string) {
 
 // predicted returns the offset at an instant not before the filter's.
 func (l *Loop) predicted(at clock.Mono) clock.Seconds {
-	f := l.filter.mean
-	f.move(float64(at.Sub(l.at)), float64(l.steer))
-	return clock.Seconds(f.s[phase])
+	s, dt := &l.filter.mean.s, float64(at.Sub(l.at))
+	return clock.Seconds(s[phase] + (s[frequency]+float64(l.steer))*dt + s[drift]*dt*dt/2)
 }
 
 // erred returns what a holdover that began quiet seconds before at is expected to have erred, 1 sigma.

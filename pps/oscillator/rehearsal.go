@@ -28,6 +28,7 @@ type Rehearsals struct {
 	scored [levels]int // rehearsals ever
 	score  [levels][predictors]struct{ square, weight float64 }
 	table  [levels][predictors]float64 // log2 of the expected error in s; made anew with each note
+	whole  [levels]float64             // the same of all predictors together, weighted
 	ready  bool
 
 	began       clock.Mono // of the holdover that is real
@@ -84,8 +85,12 @@ var candidates = [predictors]predictor{
 	{kind: lasting, law: 0}, {kind: lasting, law: 1}, {kind: lasting, law: 2}, {kind: lasting, law: 3},
 }
 
-// regressNotes is how many notes a regression's means take: 128 s.
-const regressNotes = 8
+// regressNotes is how many notes a regression's means take: 128 s. They are taken lateNotes late, in which time wrong pulses
+// can still be dropped.
+const (
+	regressNotes = 8
+	lateNotes    = 4
+)
 
 // note is the oscillator at one instant and what the predictors say of it.
 type note struct {
@@ -138,6 +143,16 @@ func (r *Rehearsals) integrate(at clock.Mono) {
 // Forget drops the notes, as after a gap; what was learned of the predictors stays.
 func (r *Rehearsals) Forget() { r.taken = 0 }
 
+// Drop drops the notes taken after an instant, not more than some minutes ago, whose pulses turn out to have been wrong.
+func (r *Rehearsals) Drop(after clock.Mono) {
+	for r.taken > 0 && r.back(1).at > after {
+		r.taken--
+	}
+	if r.taken > 0 {
+		r.last = r.back(1).at
+	}
+}
+
 // Note notes the phase of the bare oscillator, whose variance is given, and the filter's frequency and law, once in 16 s, and
 // scores the notes before. noise is the variance of the terms.
 func (r *Rehearsals) Note(at clock.Mono, phase clock.Seconds, variance float64, y clock.Ratio, law, noise *Vector) {
@@ -152,7 +167,7 @@ func (r *Rehearsals) Note(at clock.Mono, phase clock.Seconds, variance float64, 
 	r.integrate(at)
 	r.start()
 	now := r.describe(at, phase, y, law)
-	r.regress(&now, variance, noise)
+	r.regress(variance, noise)
 	r.rehearse(&now)
 	r.notes[r.taken%ringNotes] = now
 	r.taken++
@@ -209,12 +224,15 @@ func mean(from, to *note, law *Vector) float64 {
 	return phase / float64(to.at.Sub(from.at))
 }
 
-// regress gives the regressions the means since the note so many notes ago.
-func (r *Rehearsals) regress(now *note, variance float64, noise *Vector) {
-	if r.taken == 0 || r.taken%regressNotes != 0 {
+// regress gives the regressions the means over the next notes, once there are enough of them.
+func (r *Rehearsals) regress(variance float64, noise *Vector) {
+	if r.taken < regressNotes+lateNotes || r.taken%regressNotes != 0 {
 		return
 	}
-	then := r.back(regressNotes)
+	then, now := r.back(regressNotes+lateNotes), r.back(lateNotes)
+	if now.at <= r.regressed {
+		return // taken before what followed was dropped
+	}
 	dt := float64(now.at.Sub(then.at))
 	var terms Vector
 	for i := range terms {
@@ -266,30 +284,59 @@ func (r *Rehearsals) learn() {
 			r.table[j][p], before = math.Log2(max(likely, 1e-15)), likely
 		}
 	}
+	for j := range levels {
+		var errors, weights [predictors]float64
+		for p, e := range r.table[j] {
+			errors[p] = math.Exp2(e)
+		}
+		weigh(&errors, &weights)
+		square := 0.0
+		for p, e := range errors {
+			square += weights[p] * e * e
+		}
+		r.whole[j] = math.Log2(square) / 2
+	}
 	r.ready = true
 }
 
-// expect returns the expected error of each predictor in a holdover of h seconds, and their weights, which sum to 1.
-func (r *Rehearsals) expect(h float64) (errors, weights [predictors]float64) {
-	if !r.ready {
-		r.learn()
+// between returns the level at or before a horizon of h seconds, and how much of the way to the next one it is.
+func between(h float64) (level int, share float64) {
+	if h <= period {
+		return 0, 0
 	}
-	x := max(0, math.Log2(h/period))
-	j := min(int(x), levels-2)
+	x := math.Log2(h / period)
+	level = min(int(x), levels-2)
+	return level, x - float64(level)
+}
+
+// shorter is what is left of an expected error at a horizon shorter than the shortest one: the frequency's error dominates.
+func shorter(h float64) float64 { return min(1, h/period) }
+
+// weigh weights predictors by the errors expected of them: the weights sum to 1.
+func weigh(errors, weights *[predictors]float64) {
 	sum := 0.0
-	for p := range predictors {
-		errors[p] = math.Exp2(r.table[j][p] + (r.table[j+1][p]-r.table[j][p])*(x-float64(j)))
-		if h < period { // shorter than the shortest: frequency error dominates
-			errors[p] *= h / period
-		}
-		square := errors[p] * errors[p]
+	for p, e := range errors {
+		square := e * e
 		weights[p] = 1 / (square*square*square + 1e-300)
 		sum += weights[p]
 	}
 	for p := range weights {
 		weights[p] /= sum
 	}
-	return errors, weights
+}
+
+// weights returns the weights of the predictors in a holdover of h seconds.
+func (r *Rehearsals) weights(h float64) (weights [predictors]float64) {
+	if !r.ready {
+		r.learn()
+	}
+	j, share := between(h)
+	var errors [predictors]float64
+	for p := range predictors {
+		errors[p] = math.Exp2(r.table[j][p]+(r.table[j+1][p]-r.table[j][p])*share) * shorter(h)
+	}
+	weigh(&errors, &weights)
+	return weights
 }
 
 // Without sensors a change of load that has not come yet can't be foreseen: for this long, in seconds, what was rehearsed
@@ -301,14 +348,15 @@ func (r *Rehearsals) Expected(h clock.Seconds) clock.Seconds {
 	if h <= 0 {
 		return 0
 	}
-	errors, weights := r.expect(float64(h))
-	square := 0.0
+	if !r.ready {
+		r.learn()
+	}
+	j, share := between(float64(h))
+	expected := math.Exp2(r.whole[j]+(r.whole[j+1]-r.whole[j])*share) * shorter(float64(h))
+	square := expected * expected
 	if !r.hasTerms {
 		prior, known := float64(min(priorDrift*h*h/2, priorSpan*h)), float64(r.scored[0])*period/novelty
-		square = prior * prior / (1 + known*known)
-	}
-	for p, e := range errors {
-		square += weights[p] * e * e
+		square += prior * prior / (1 + known*known)
 	}
 	return clock.Seconds(math.Sqrt(square))
 }
@@ -358,9 +406,8 @@ func (r *Rehearsals) Doubt(at clock.Mono) clock.Seconds {
 func (r *Rehearsals) Coast(at clock.Mono) clock.Seconds {
 	r.integrate(at)
 	h := float64(at.Sub(r.began))
-	_, weights := r.expect(max(h, 1))
 	phase := r.from.phase
-	for p, w := range weights {
+	for p, w := range r.weights(max(h, 1)) {
 		phase += w * r.from.advance(p, h, &r.integral)
 	}
 	return clock.Seconds(phase)
