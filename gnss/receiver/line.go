@@ -1,0 +1,204 @@
+package receiver
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+
+	"timeball/gnss"
+	"timeball/gnss/casic"
+	"timeball/gnss/decode"
+	"timeball/gnss/nmea"
+	"timeball/gnss/scan"
+	"timeball/gnss/ubx"
+	"timeball/pps/clock"
+)
+
+// line is what is known of the line that is open, since it was opened.
+type line struct {
+	try
+	rated   bool // its baud rate means something
+	mute    bool // it takes no writing
+	opened  clock.Mono
+	scanner *scan.Scanner
+	decoder *decode.Decoder
+
+	bytes int
+	first clock.Mono            // when the first of them came
+	good  map[scan.Protocol]int // packets with a right checksum
+	last  clock.Mono            // when the last of them came
+	timed map[scan.Protocol]int // of them those that name the second
+	marks clock.Mono            // when the last of these came
+
+	written [6][]byte // frames that may come back
+	writes  int
+	echoes  int
+	who     who
+	acks    []gnss.Ack // not yet looked at
+}
+
+// open begins anew with a line that was opened for t.
+func (l *line) open(t try, rated bool, at clock.Mono) {
+	l.scanner.Flush(func(scan.Packet) {})
+	*l = line{
+		try: t, rated: rated, opened: at, scanner: l.scanner, decoder: decode.New(),
+		good: map[scan.Protocol]int{}, timed: map[scan.Protocol]int{},
+	}
+}
+
+// take takes what has come.
+func (l *line) take(at clock.Mono, b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	if l.bytes == 0 {
+		l.first = at
+	}
+	l.bytes += len(b)
+	l.scanner.Write(at, 0, b, l.packet)
+}
+
+// packet takes one packet.
+func (l *line) packet(p scan.Packet) {
+	if l.echo(p.Data) {
+		l.echoes++
+		return
+	}
+	l.good[p.Protocol]++
+	l.last = p.End
+	report, err := l.decoder.Decode(p)
+	if err == nil && report.Ack != nil && len(l.acks) < cap(l.written) {
+		l.acks = append(l.acks, *report.Ack)
+	}
+	if report.Mark != nil || namesSecond(p) {
+		l.timed[p.Protocol]++
+		l.marks = p.End
+	}
+	l.who.learn(p, report)
+}
+
+// wrote notes a frame that may come back.
+func (l *line) wrote(b []byte) {
+	l.written[l.writes%len(l.written)] = b
+	l.writes++
+}
+
+// echo reports whether data is what was written.
+func (l *line) echo(data []byte) bool {
+	for _, w := range l.written {
+		if w != nil && bytes.Equal(bytes.TrimRight(w, "\r\n"), data) {
+			return true
+		}
+	}
+	return false
+}
+
+// packets returns how many packets have come.
+func (l *line) packets() (n int) {
+	for _, k := range l.good {
+		n += k
+	}
+	return n
+}
+
+// age returns how long the line has been open.
+func (l *line) age(now clock.Mono) clock.Seconds { return now.Sub(l.opened) }
+
+// told returns how long n bytes take, 0 where the baud rate means nothing.
+func (l *line) told(n int) clock.Seconds {
+	if !l.rated || l.baud == 0 {
+		return 0
+	}
+	return 10 * clock.Seconds(n) / clock.Seconds(l.baud) // start bit, eight bits, stop bit
+}
+
+// protocol returns the protocol of the messages that name the second, or of the most packets; of several a binary one.
+func (l *line) protocol() string {
+	for _, heard := range []map[scan.Protocol]int{l.timed, l.good} {
+		for _, p := range []scan.Protocol{scan.UBX, scan.CASIC, scan.NMEA, scan.RTCM3} {
+			if heard[p] > 0 {
+				return p.String()
+			}
+		}
+	}
+	return "nothing"
+}
+
+// name says what the line is, "ttyAMA0 at 9600 baud".
+func (l *line) name() string {
+	if !l.rated {
+		return path.Base(l.port)
+	}
+	return fmt.Sprintf("%s at %d baud", path.Base(l.port), l.baud)
+}
+
+// namesSecond reports whether packets of this type name a second, even where this one could not yet.
+func namesSecond(p scan.Packet) bool {
+	switch p.Protocol {
+	case scan.NMEA:
+		address, _, _ := strings.Cut(string(p.Data[1:min(len(p.Data), 9)]), ",")
+		return len(address) == 5 && (address[2:] == "RMC" || address[2:] == "ZDA")
+	case scan.UBX:
+		switch ubx.FrameID(p.Data) {
+		case ubx.IDNavPVT, ubx.IDNavTIMEUTC, ubx.IDNavSOL:
+			return true
+		}
+	case scan.CASIC:
+		switch casic.FrameID(p.Data) {
+		case casic.IDNavTIMEUTC, casic.IDNav2TIMEUTC:
+			return true
+		}
+	}
+	return false
+}
+
+// who is what tells the generation of a receiver.
+type who struct {
+	ubx   *ubx.MonVER
+	casic *casic.MonVER
+	pcas  bool // it has answered PCAS06
+	mtk   bool // it has answered PMTK605
+}
+
+// known reports whether the receiver has said who it is.
+func (w *who) known() bool { return w.ubx != nil || w.casic != nil || w.pcas || w.mtk }
+
+// learn takes the packets that tell.
+func (w *who) learn(p scan.Packet, r gnss.Report) {
+	switch {
+	case p.Protocol == scan.UBX && ubx.FrameID(p.Data) == ubx.IDMonVER:
+		if m := new(ubx.MonVER); ubx.Unmarshal(p.Data, m) == nil {
+			w.ubx = m
+		}
+	case p.Protocol == scan.CASIC && casic.FrameID(p.Data) == casic.IDMonVER:
+		if m := new(casic.MonVER); casic.Unmarshal(p.Data, m) == nil {
+			w.casic = m
+		}
+	case p.Protocol == scan.NMEA && bytes.HasPrefix(p.Data, []byte("$PMTK705,")):
+		w.mtk = true
+	case p.Protocol == scan.NMEA && r.Text != nil:
+		for _, begin := range []string{"SW=", "HW=", "IC="} { // of PCAS06, and of the same lines at the start
+			w.pcas = w.pcas || strings.HasPrefix(r.Text.Text, begin)
+		}
+	}
+}
+
+// anyone is asked where it is not known what the receiver speaks.
+var anyone = []scan.Protocol{scan.UBX, scan.CASIC, scan.NMEA}
+
+// questions returns requests for the version: MON-VER of UBX and of CASIC, PCAS06, and PMTK605 of MediaTek.
+func questions(to []scan.Protocol) (frames [][]byte) {
+	for _, p := range to {
+		switch p {
+		case scan.UBX:
+			frames = append(frames, ubx.AppendPoll(nil, ubx.IDMonVER))
+		case scan.CASIC:
+			frames = append(frames, casic.AppendPoll(nil, casic.IDMonVER))
+		case scan.NMEA:
+			frames = append(frames, nmea.AppendPCASQuery(nil, nmea.PCASFirmware), nmea.AppendPCASQuery(nil, nmea.PCASHardware),
+				nmea.AppendSentence(nil, "PMTK605"))
+		}
+	}
+	return frames
+}
