@@ -25,15 +25,20 @@ type Model struct {
 	TailP, TailT       float64 // probability and mean of the exponential interrupt latency
 	OutlierP, OutlierM float64 // probability and greatest value of uniform outliers
 
+	Mismatch Mismatch // what the loop does not know of
+
 	Latency    [2]clock.Seconds // the hidden capture latency is drawn between these
 	Reference  clock.Seconds    // half width of the hidden error of receiver, cable and UTC
 	Resolution clock.Seconds    // step of the counter that stamps edges, 0 = 1 ns
 	Board      string           // what the simulated board calls itself
 }
 
-// The models of the project's simulations. Latencies: a Raspberry Pi 4's interrupt latency is taken as 2-10 us, a
+// The models of the project's simulations.
+var models = append(matching, mismatched()...)
+
+// Those whose terms the loop's own model has too. Latencies: a Raspberry Pi 4's interrupt latency is taken as 2-10 us, a
 // hardware time stamp has none. The counter of a Pi 4 ticks at 54 MHz.
-var models = []Model{
+var matching = []Model{
 	{
 		Name: "pi-load", WhiteFM: 1e-9, WalkFM: 2e-11, Diurnal: 3, HVAC: .5, Weather: .3, Load: true, C1: 1.9e-7, C2: -5e-9,
 		Gauss: 300e-9, Sawtooth: 10e-9, TailP: .3, TailT: 2e-6, OutlierP: .01, OutlierM: 50e-6,
@@ -105,6 +110,7 @@ const (
 	weatherTau              = 3600.0      // s
 	socTau, crystalTau      = 15.0, 180.0 // s
 	socLoad, crystalLoad    = 12.0, 4.0   // degrees at full load
+	usageSigma              = 0.05        // of the utilisation
 )
 
 // generated is the Nature of a Model.
@@ -114,9 +120,16 @@ type generated struct {
 	k                              int
 	phase, phase2                  float64
 	ou, load, walk, soc, crystal   float64
+	felt                           float64 // degrees that the frequency follows
 	heating                        float64 // degrees
 	weather, loads, white, walking *rand.Rand
 	noise, sensor, usage           *rand.Rand
+
+	// Of the Mismatch.
+	usageSigma float64
+	can        float64 // degrees, between air and crystal
+	shown      float64 // by the temperature sensor
+	flicker    *flicker
 }
 
 // Generate returns the endless Nature of m for seed, whose oscillator is y0 off at second 0.
@@ -128,7 +141,14 @@ func Generate(m Model, seed uint64, y0 clock.Ratio) Nature {
 		weather: stream(1), loads: stream(2), white: stream(3), walking: stream(4), noise: stream(5), sensor: stream(6), usage: stream(8),
 	}
 	g.soc = g.ambient()
-	g.crystal = g.soc
+	g.crystal, g.can, g.felt = g.soc, g.soc, g.soc
+	g.usageSigma = usageSigma
+	if m.Mismatch.Usage > 0 {
+		g.usageSigma = m.Mismatch.Usage
+	}
+	if m.Mismatch.FlickerFM > 0 {
+		g.flicker = newFlicker(m.Mismatch.FlickerFM, stream(9))
+	}
 	return g
 }
 
@@ -149,14 +169,18 @@ func (g *generated) Second() (Second, bool) {
 	ambient := g.ambient() + g.ou + g.heating
 	g.stepLoad()
 	g.soc += (ambient + socLoad*g.load - g.soc) / socTau
-	g.crystal += (ambient + crystalLoad*g.load - g.crystal) / crystalTau
+	g.warmCrystal(ambient + crystalLoad*g.load)
+	g.felt = slack(g.felt, g.crystal, m.Mismatch.Hysteresis)
 	s := Second{
 		Pulse:       true,
-		Temperature: sensorStep * math.Round((47+g.soc+sensorSigma*g.sensor.NormFloat64())/sensorStep),
-		Utilisation: g.load + 0.05*g.usage.NormFloat64(),
+		Temperature: g.read(),
+		Utilisation: g.load + g.usageSigma*g.usage.NormFloat64(),
 		PulseNoise:  clock.Seconds(g.pulseNoise()),
-		Frequency: clock.Ratio(g.y0 + m.Aging*float64(g.k) + g.walk + m.C1*g.crystal + m.C2*g.crystal*g.crystal +
+		Frequency: clock.Ratio(g.y0 + m.Aging*float64(g.k) + g.walk + m.C1*g.felt + m.C2*g.felt*g.felt +
 			m.WhiteFM*g.white.NormFloat64()),
+	}
+	if m.Mismatch != (Mismatch{}) {
+		s.Frequency += clock.Ratio(g.unforeseen())
 	}
 	g.walk += m.WalkFM * g.walking.NormFloat64()
 	g.k++

@@ -38,7 +38,7 @@ func named(t testing.TB, name string) Model {
 }
 
 func TestModelsAreNamed(t *testing.T) {
-	want := []string{"pi-load", "pi-quiet", "pi-hwts", "tcxo", "ocxo", "perfect"}
+	want := []string{"pi-load", "pi-quiet", "pi-hwts", "tcxo", "ocxo", "perfect", "mismatch", "mismatch-quiet", "mismatch-stuck"}
 	if got := ModelNames(); !slices.Equal(got, want) {
 		t.Errorf("ModelNames = %v, want %v", got, want)
 	}
