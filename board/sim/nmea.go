@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"timeball/gnss/nmea"
-	"timeball/gnss/timescale"
 )
 
 // Talker is a simulated receiver that speaks NMEA 0183 4.10 about GPS, BeiDou and Galileo.
@@ -48,19 +47,48 @@ func (t *Talker) Line() (int, time.Duration) { return t.Baud, t.Delay }
 
 const mask = 8 // degrees of elevation below which a satellite is seen but not used
 
-// view returns what is seen of one constellation at utc, and which of it is used.
-func (t *Talker) view(talker string, utc timescale.UTC) (seen []nmea.View, used []int) {
+// constellation is what is seen of one system: its talker and number in NMEA 4.11, table of system ids.
+type constellation struct {
+	talker string
+	system int
+	seen   []nmea.View
+	used   []int // numbers of those that are used, at most 12 as a GSA has room for
+}
+
+// look returns what is seen of every system, in the order in which it is said.
+func (t *Talker) look(m Moment) []constellation {
+	systems := []constellation{{talker: "GP", system: 1}, {talker: "GA", system: 3}, {talker: "GB", system: 4}}
+	for i := range systems {
+		c := &systems[i]
+		c.seen, c.used = t.view(c.talker, m)
+		if !m.Fix {
+			c.used = nil
+		}
+	}
+	return systems
+}
+
+// inUse returns how many satellites are used.
+func inUse(sky []constellation) (n int) {
+	for _, c := range sky {
+		n += len(c.used)
+	}
+	return n
+}
+
+// view returns what is seen of one constellation, and which of it can be used.
+func (t *Talker) view(talker string, m Moment) (seen []nmea.View, used []int) {
 	for _, o := range t.sky {
 		if o.talker != talker {
 			continue
 		}
-		turns := float64(utc/second)/o.period + o.phase
+		turns := float64(m.UTC/second)/o.period + o.phase
 		elevation := o.highest * math.Sin(2*math.Pi*turns)
 		if elevation < 2 {
 			continue
 		}
 		_, around := math.Modf(turns + o.azimuth)
-		flicker := 2 * math.Sin(float64(utc/second)/60+40*o.phase)
+		flicker := 2 * math.Sin(float64(m.UTC/second)/60+40*o.phase)
 		seen = append(seen, nmea.View{
 			ID: o.id, Elevation: int(elevation), Azimuth: int(360 * around), CN0: int(30 + 18*math.Sin(elevation*math.Pi/180) + flicker),
 		})
@@ -71,31 +99,46 @@ func (t *Talker) view(talker string, utc timescale.UTC) (seen []nmea.View, used 
 	return seen, used
 }
 
+// placed returns where the receiver says that it is.
+func (t *Talker) placed(m Moment) nmea.Place {
+	if !m.Fix {
+		return nmea.Place{Unknown: true}
+	}
+	return t.place
+}
+
 // Burst implements Receiver.
 func (t *Talker) Burst(m Moment) []byte {
-	utc, fix := m.UTC, m.Fix
-	stamp := nmea.Stamp{UTC: utc, Leap60: m.Leap60, Decimals: 2}
-	mode, nav, quality, dimensions, place := byte('A'), byte('V'), 1, 3, t.place
-	if !fix {
-		mode, quality, dimensions, place = 'N', 0, 0, nmea.Place{Unknown: true}
-	}
 	const usual = 2048 // bytes of a burst
-	b := nmea.AppendRMC(make([]byte, 0, usual), nmea.RMC{Talker: "GN", Stamp: stamp, Place: place, Valid: fix, Mode: mode, NavStatus: nav})
-	views, users := make([]byte, 0, usual), make([]byte, 0, usual/4)
-	total := 0
-	for _, c := range []struct {
-		talker string
-		system int
-	}{{"GP", 1}, {"GA", 3}, {"GB", 4}} {
-		seen, used := t.view(c.talker, utc)
-		if !fix {
-			used = nil
-		}
-		total += len(used)
-		users = nmea.AppendGSA(users, nmea.GSA{Talker: "GN", Dimensions: dimensions, Used: used, PDOP: 1.4, HDOP: 0.8, VDOP: 1.1, SystemID: c.system})
-		views = nmea.AppendGSV(views, nmea.GSV{Talker: c.talker, Seen: seen, SignalID: '1'})
+	sky, b := t.look(m), make([]byte, 0, usual)
+	for _, kind := range []string{"RMC", "GGA", "GSA", "GSV", "ZDA"} {
+		b = t.append(b, kind, "GN", m, sky)
 	}
-	b = nmea.AppendGGA(b, nmea.GGA{Talker: "GN", Stamp: stamp, Place: place, Quality: quality, Used: min(total, 99), HDOP: 0.8})
-	b = append(append(b, users...), views...)
-	return nmea.AppendZDA(b, nmea.ZDA{Talker: "GN", Stamp: stamp})
+	return b
+}
+
+// append appends a sentence, or all the sentences of its kind.
+func (t *Talker) append(b []byte, kind, talker string, m Moment, sky []constellation) []byte {
+	stamp := nmea.Stamp{UTC: m.UTC, Leap60: m.Leap60, Decimals: 2}
+	mode, quality, dimensions := byte('A'), 1, 3
+	if !m.Fix {
+		mode, quality, dimensions = 'N', 0, 0
+	}
+	switch kind {
+	case "RMC":
+		return nmea.AppendRMC(b, nmea.RMC{Talker: talker, Stamp: stamp, Place: t.placed(m), Valid: m.Fix, Mode: mode, NavStatus: 'V'})
+	case "GGA":
+		return nmea.AppendGGA(b, nmea.GGA{Talker: talker, Stamp: stamp, Place: t.placed(m), Quality: quality, Used: min(inUse(sky), 99), HDOP: 0.8})
+	case "ZDA":
+		return nmea.AppendZDA(b, nmea.ZDA{Talker: talker, Stamp: stamp})
+	case "GSA":
+		for _, c := range sky {
+			b = nmea.AppendGSA(b, nmea.GSA{Talker: talker, Dimensions: dimensions, Used: c.used, PDOP: 1.4, HDOP: 0.8, VDOP: 1.1, SystemID: c.system})
+		}
+	case "GSV":
+		for _, c := range sky {
+			b = nmea.AppendGSV(b, nmea.GSV{Talker: c.talker, Seen: c.seen, SignalID: '1'})
+		}
+	}
+	return b
 }

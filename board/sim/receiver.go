@@ -73,7 +73,12 @@ func (w *World) speak(now, utc timescale.UTC, fix bool) {
 	for start < now { // it speaks of a pulse to come
 		utc, start = utc+second, start+second
 	}
-	w.send(w.cfg.Receiver.Burst(Ordinary(utc, fix)), baud, max(start, w.lineFree))
+	m := Ordinary(utc, fix)
+	if w.device != nil {
+		w.at(appointment{at: start, do: (*World).deviceSpeaks, moment: &m})
+		return
+	}
+	w.send(w.cfg.Receiver.Burst(m), baud, max(start, w.lineFree))
 }
 
 // send puts bytes on the line from start on. Without a baud rate they come all at once, as over USB.

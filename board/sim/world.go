@@ -24,6 +24,7 @@ type Config struct {
 	Latency  *clock.Seconds // hidden lateness of every edge; nil: drawn between the model's limits
 	FixAfter time.Duration  // from Start until the receiver has a fix and pulses come
 	Receiver Receiver       // nil: marks and fixes are delivered decoded, not as bytes
+	HostBaud int            // at which the board listens to a Device; 0: at the Device's own rate at Start
 	Sensors  bool           // temperature and utilisation are delivered
 	RTC      bool           // the board has a battery-backed clock that was right to 0.2 s
 	Faults   []Fault
@@ -43,6 +44,9 @@ type World struct {
 	lineFree timescale.UTC // when the receiver will have sent what it has to say
 	edges    uint64
 	ended    bool
+	device   *Device // the receiver, where it is one
+	hostBaud int
+	polling  bool // there is an appointment to read from device
 
 	chances   []*rand.Rand // of the faults, by kind
 	asleep    bool         // the machine is suspended
@@ -58,14 +62,15 @@ type appointment struct {
 	at timescale.UTC
 	do func(w *World, a appointment, take func(timing.Event))
 
-	utc   timescale.UTC // that the receiver speaks of
-	fix   bool          // that it has
-	bytes []byte        // that it has sent
-	baud  int
-	edge  *pps.Edge
-	by    time.Duration
-	late  float64 // s, of a pulse
-	phase float64 // of the counter that stamps it
+	utc    timescale.UTC // that the receiver speaks of
+	fix    bool          // that it has
+	moment *Moment       // all that it knows
+	bytes  []byte        // that it has sent
+	baud   int
+	edge   *pps.Edge
+	by     time.Duration
+	late   float64 // s, of a pulse
+	phase  float64 // of the counter that stamps it
 }
 
 const (
@@ -104,6 +109,7 @@ func New(cfg Config) *World {
 		}
 	}
 	w.at(appointment{at: cfg.Start - cfg.Start%second, do: (*World).beginSecond})
+	w.attach(cfg.Receiver, cfg.HostBaud)
 	return w
 }
 
@@ -220,7 +226,7 @@ func (w *World) receive(now timescale.UTC) {
 		said, off = now+timescale.UTC(whole), off+kept.By-whole
 	}
 	missing := w.happens(FaultMissing)
-	if (fix || kept != nil) && !missing && !w.failing(FaultPulse) {
+	if (fix || kept != nil) && !missing && !w.failing(FaultPulse) && (w.device == nil || w.device.Pulses()) {
 		w.pulse(now, off, phase)
 	}
 	w.strays(now)

@@ -270,3 +270,16 @@ func BenchmarkDecodeRecorded(b *testing.B) {
 		s.Write(0, 1e-4, all, func(p scan.Packet) { d.Decode(p) })
 	}
 }
+
+// A payload as it is makes the same frame as the message it is of, and NAV-PVT of generation 7 is its beginning.
+func TestAppendPayloadFramesWhatItIsGiven(t *testing.T) {
+	pvt := &NavPVT{ITOW: 1000, Year: 2024, Month: 3, Day: 28, NumSV: 9, PDOP: 140, HeadVeh: 7}
+	whole := Append([]byte{1}, pvt)
+	if got := AppendPayload([]byte{1}, IDNavPVT, whole[7:len(whole)-2]); !bytes.Equal(got, whole) {
+		t.Errorf("% x, want % x", got, whole)
+	}
+	var got NavPVT
+	if err := Unmarshal(AppendPayload(nil, IDNavPVT, whole[7:7+84]), &got); err != nil || got.PDOP != 140 || got.HeadVeh != 0 {
+		t.Errorf("of 84 bytes: %+v, %v", got, err)
+	}
+}

@@ -101,6 +101,13 @@ func Append(dst []byte, m Message) []byte {
 	return finish(c.Bytes(), at)
 }
 
+// AppendPayload appends a frame of any message with a payload as it is: what has no struct here, or is cut short as an
+// older receiver sends it.
+func AppendPayload(dst []byte, id ID, payload []byte) []byte {
+	at := len(dst)
+	return finish(append(append(dst, 0xB5, 0x62, uint8(id>>8), uint8(id), 0, 0), payload...), at)
+}
+
 // AppendPoll appends a request for the message id.
 func AppendPoll(dst []byte, id ID) []byte {
 	return finish(append(dst, 0xB5, 0x62, uint8(id>>8), uint8(id), 0, 0), len(dst))

@@ -1,0 +1,193 @@
+package sim
+
+import (
+	"strconv"
+	"strings"
+
+	"timeball/gnss"
+	"timeball/gnss/nmea"
+	"timeball/gnss/ubx"
+)
+
+// sentenceOrder is the order in which the sentences of a second are sent; TXT is the state of the antenna.
+var sentenceOrder = []string{"RMC", "GGA", "GSA", "GSV", "ZDA", "TXT"}
+
+// usualSentences returns what is sent as delivered. u-blox' receivers don't say the year in four digits unless asked.
+func (k Kind) usualSentences() map[string]int {
+	s := map[string]int{"RMC": 1, "GGA": 1, "GSA": 1, "GSV": 1}
+	switch {
+	case k.casic():
+		s["ZDA"], s["TXT"] = 1, 1
+	case k == KindNMEA:
+		s["ZDA"] = 1
+	}
+	return s
+}
+
+// sees says whether the device receives a system, by its talker.
+func (d *Device) sees(talker string) bool {
+	switch d.cfg.Kind {
+	case KindUBX6, KindUBX7:
+		return talker == "GP"
+	case KindCASIC1:
+		return talker == "GP" && d.set.systems&nmea.PCASGPS != 0 || talker == "GB" && d.set.systems&nmea.PCASBeiDou != 0
+	case KindCASIC2:
+		return talker == "GA" || talker == "GP" && d.set.systems&nmea.PCASGPS != 0 || talker == "GB" && d.set.systems&nmea.PCASBeiDou != 0
+	}
+	return true
+}
+
+const allSystems = nmea.PCASGPS | nmea.PCASBeiDou | nmea.PCASGLONASS
+
+// look returns what the device sees of every system that it receives.
+func (d *Device) look(m Moment) (sky []constellation) {
+	for _, c := range d.talker.look(m) {
+		if d.sees(c.talker) {
+			sky = append(sky, c)
+		}
+	}
+	return sky
+}
+
+// sentence makes the sentences of a kind.
+func (d *Device) sentence(kind string, m Moment, say func([]byte)) {
+	talker := "GN"
+	if d.cfg.Kind == KindUBX6 || d.cfg.Kind == KindUBX7 {
+		talker = "GP"
+	}
+	if kind == "TXT" {
+		say(nmea.AppendTXT(nil, "GP", "ANTENNA "+antennaWord(m.Antenna)))
+		return
+	}
+	say(d.talker.append(nil, kind, talker, m, d.look(m)))
+}
+
+func antennaWord(a gnss.Antenna) string {
+	if a == gnss.AntennaUnknown {
+		return "INIT"
+	}
+	return strings.ToUpper(a.String())
+}
+
+// banner returns the texts of a start.
+func (d *Device) banner() (b []byte) {
+	for _, line := range d.cfg.Kind.texts() {
+		talker := "GN"
+		if d.cfg.Kind.casic() {
+			talker = "GP"
+		}
+		b = nmea.AppendTXT(b, talker, line)
+	}
+	return b
+}
+
+// texts are what a kind says of itself at its start, as such receivers were recorded.
+func (k Kind) texts() []string {
+	switch {
+	case k.casic():
+		return []string{"MA=CASIC", "IC=" + casicChips[k], "SW=" + casicFirmware[k], "TB=2020-03-26,13:25:12", "MO=GB"}
+	case k.ubx():
+		v := ubxVersions[k]
+		lines := []string{"u-blox AG - www.u-blox.com", "HW " + ubxChips[k] + " " + v.HwVersion, v.SwVersion}
+		return append(lines, v.Extensions...)
+	}
+	return []string{"GNSS receiver"}
+}
+
+// obeyText does what a sentence asks for: PCAS of CASIC, PUBX of u-blox.
+func (d *Device) obeyText(sentence string) {
+	body, _, _ := strings.Cut(strings.TrimPrefix(sentence, "$"), "*")
+	f := strings.Split(body, ",")
+	switch {
+	case d.cfg.Kind.casic() && strings.HasPrefix(f[0], "PCAS"):
+		d.obeyPCAS(f[0], f[1:])
+	case d.cfg.Kind.ubx() && f[0] == "PUBX" && len(f) > 1:
+		d.obeyPUBX(f[1], f[2:])
+	}
+}
+
+// number returns field i of a command, -1 where it is empty or none.
+func number(f []string, i int) int {
+	if i >= len(f) {
+		return -1
+	}
+	n, err := strconv.Atoi(f[i])
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
+}
+
+// bauds are the rates in the order of PCAS01.
+var bauds = []int{4800, 9600, 19200, 38400, 57600, 115200}
+
+// pcasSentences are the fields of PCAS03 that are simulated; ANT is sent as TXT.
+var pcasSentences = []string{"GGA", "GLL", "GSA", "GSV", "RMC", "VTG", "ZDA", "TXT"}
+
+// obeyPCAS does what a command of CASIC's text protocol asks for. Only questions are answered.
+func (d *Device) obeyPCAS(address string, f []string) {
+	n := number(f, 0)
+	switch address {
+	case "PCAS00":
+		d.saves++
+	case "PCAS01":
+		if n >= 0 && n < len(bauds) {
+			d.change(bauds[n])
+		}
+	case "PCAS02":
+		if n >= 100 && n <= 1000 {
+			d.set.interval = n
+		}
+	case "PCAS03":
+		for i, kind := range pcasSentences {
+			if rate := number(f, i); rate >= 0 && rate <= 9 {
+				d.set.sentences[kind] = rate
+			}
+		}
+	case "PCAS04":
+		if n > 0 && n <= allSystems {
+			d.set.systems = n
+		}
+	case "PCAS06":
+		d.introduce(n)
+	case "PCAS10":
+		d.restart()
+	}
+}
+
+// introduce answers PCAS06.
+func (d *Device) introduce(what int) {
+	answers := map[int]string{
+		nmea.PCASFirmware: "SW=" + casicFirmware[d.cfg.Kind],
+		nmea.PCASHardware: "HW=" + casicModules[d.cfg.Kind] + ",0001090405872",
+		nmea.PCASMode:     "MO=GB",
+	}
+	if answer, ok := answers[what]; ok {
+		d.reply(nmea.AppendTXT(nil, "GP", answer))
+	}
+}
+
+// obeyPUBX does what 40, the rate of a sentence, and 41, the port, ask for. They are not answered.
+func (d *Device) obeyPUBX(number string, f []string) {
+	switch {
+	case number == "40" && len(f) >= 3: // sentence, then the rates on DDC and on UART 1
+		if rate, err := strconv.ParseUint(f[2], 10, 8); err == nil {
+			d.set.sentences[f[0]] = int(rate)
+		}
+	case number == "41" && len(f) >= 4 && f[0] == "1": // port, protocols in and out, rate
+		out, err := strconv.ParseUint(f[2], 16, 16)
+		baud, err2 := strconv.Atoi(f[3])
+		if err == nil && err2 == nil && possible(baud) {
+			d.protocols(uint16(out))
+			d.change(baud)
+		}
+	}
+}
+
+// protocols sets what is sent from a mask of UBX's CFG-PRT.
+func (d *Device) protocols(out uint16) {
+	d.set.binary, d.set.text = out&ubx.ProtoUBX != 0, out&ubx.ProtoNMEA != 0
+}
+
+// possible says whether a UART can have a rate.
+func possible(baud int) bool { return baud >= 4800 && baud <= 921600 }
