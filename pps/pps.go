@@ -31,4 +31,10 @@ type Measurement struct {
 	UTC    timescale.UTC `json:"utc"`    // the second the edge marks
 	Offset clock.Seconds `json:"offset"` // CLOCK_REALTIME at the edge minus UTC; capture bias not yet removed
 	Width  clock.Seconds `json:"width"`  // of the edge
+
+	// Quantisation is what the receiver said of this very pulse where HasQuantisation: by how much its clock could not
+	// place it, in seconds and with the sign as sent. u-blox's is to be added to the time of the pulse, so that the pulse of
+	// a positive one comes early; makers do not agree.
+	Quantisation    clock.Seconds `json:"quantisation,omitempty"`
+	HasQuantisation bool          `json:"has_quantisation,omitempty"`
 }

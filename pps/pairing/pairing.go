@@ -46,10 +46,13 @@ const (
 	maxDelay = 0.9           // s; longer, and the message may speak of the pulse to come
 	maxAge   = 1.1           // s from the last edge to a message; longer, and its edge was lost
 	nearEdge = 0.1           // s; a delay this close to a pulse needs a witness
-	maxMove  = 0.2           // s; so does one that has moved this far
-	maxBurst = 0.8           // s of a second's messages on the line; longer, and their beginning is in doubt
-	maxDrift = 0.25          // s; a count that may be this wrong does not tell one second from the next
-	maxPhase = 0.01          // s; an edge this far from the count's grid marks no second, or needs another one to say so
+	// A message about a pulse says itself whether it means the one before or the one after: all that is in doubt is whether
+	// it came before or after an edge, by what its arrival may be wrong. USB polls and UART queues hold bytes for 16 ms.
+	nearNamed = 0.02
+	maxMove   = 0.2  // s; so does one that has moved this far
+	maxBurst  = 0.8  // s of a second's messages on the line; longer, and their beginning is in doubt
+	maxDrift  = 0.25 // s; a count that may be this wrong does not tell one second from the next
+	maxPhase  = 0.01 // s; an edge this far from the count's grid marks no second, or needs another one to say so
 
 	agreeing = 3   // marks of one type fix a label
 	doubting = 10  // marks in a row put a label, or a witness, in doubt; as many take the doubt away
@@ -89,19 +92,12 @@ type history struct {
 	counted bool          // delay was learned from the count, which is as good as a witness
 	heard   clock.Mono    // arrival of the last mark
 	agreed  int           // marks in a row that name the same anchor
-	first   clock.Seconds // delay of the first of them
+	first   clock.Seconds // how long after the pulse the burst of the first of them began
 	anchor  anchor        // that they would set
-	last    clock.Seconds // delay of the last of them
-	crossed bool          // the delay has crossed a pulse
+	last    clock.Seconds // how long after the pulse the burst of the last of them began
+	crossed bool          // it has crossed a pulse
 	steady  clock.Mono    // and has not moved since
-}
-
-// Witness is another clock that can tell seconds apart: an RTC, a server.
-type Witness struct {
-	At          clock.Mono
-	UTC         timescale.UTC
-	Uncertainty clock.Seconds // less than 0.5 s, or it witnesses nothing
-	Drift       clock.Ratio   // by which At may have aged
+	named   bool          // it speaks of pulses, see Pulse
 }
 
 // Pairing keeps the count. The zero value knows nothing and is ready.
@@ -112,12 +108,12 @@ type Pairing struct {
 	hasEdges  int
 	clean     int // edges in a row that were whole seconds apart
 	types     map[string]*history
-	witness   Witness
-	hasWit    bool
-	contrary  int        // marks in a row that the witness contradicts
-	since     clock.Mono // when that began
+	witnesses []witness // bounded, see Witness
+	hearings  int
 	witnessed bool
 	burst     clock.Seconds
+	begun     clock.Mono // the burst of messages that the line is busy with
+	hasBegun  bool
 	disagreed int // valid marks in a row against the count
 	agreed    int // and for it
 	doubt     bool
@@ -133,19 +129,29 @@ func (p *Pairing) Witnessed() bool { return p.anchored && p.witnessed }
 // Doubt says that the messages have named another second than the count for ten messages.
 func (p *Pairing) Doubt() bool { return p.doubt }
 
-// Witness gives the pairing another clock to ask.
-func (p *Pairing) Witness(w Witness) {
-	p.witness, p.hasWit = w, w.Uncertainty < 0.5
-}
-
 // Burst tells how long the line was busy during the last second.
 func (p *Pairing) Burst(s clock.Seconds) { p.burst = s }
+
+// Began tells when the first byte of a burst of messages came. All of it speaks of one second, however long the line is
+// busy with it: what comes at the end of a long one may come after the next pulse.
+func (p *Pairing) Began(at clock.Mono) { p.begun, p.hasBegun = at, true }
+
+// spoken returns when the receiver began to say what m is a part of: the beginning of the burst, or m itself where the
+// line has not been silent for a second.
+func (p *Pairing) spoken(m gnss.TimeMark) clock.Mono {
+	if p.hasBegun && m.Arrival >= p.begun && m.Arrival-p.begun < second {
+		return p.begun
+	}
+	return m.Arrival
+}
 
 // Forget drops the count and the delays, as after a doubt about what they were learned from.
 func (p *Pairing) Forget() {
 	*p = Pairing{
-		edges: p.edges, hasEdges: p.hasEdges, clean: p.clean,
-		witness: p.witness, hasWit: p.hasWit, contrary: p.contrary, since: p.since, burst: p.burst,
+		edges: p.edges, hasEdges: p.hasEdges, clean: p.clean, witnesses: p.witnesses, hearings: p.hearings, burst: p.burst, begun: p.begun, hasBegun: p.hasBegun,
+	}
+	for i := range p.witnesses {
+		p.hear(&p.witnesses[i]) // there is nothing left to agree with
 	}
 }
 
@@ -170,6 +176,28 @@ func (p *Pairing) Delay(message string) (clock.Seconds, bool) {
 		return 0, false
 	}
 	return h.delay, true
+}
+
+// Recall tells the delay that a message type of this very receiver had before a restart, learned from a count.
+func (p *Pairing) Recall(message string, delay clock.Seconds) {
+	const least, most = -1, 2.5 // s; nobody has seen others
+	if p.anchored || !(delay >= least && delay <= most) {
+		return
+	}
+	if h := p.history(message, 0); h != nil && !h.counted && h.agreed == 0 {
+		*h = history{delay: delay, counted: true, heard: h.heard}
+	}
+}
+
+// Delays returns the delays that the count has taught, by message type.
+func (p *Pairing) Delays() map[string]clock.Seconds {
+	taught := map[string]clock.Seconds{}
+	for name, h := range p.types {
+		if h.counted {
+			taught[name] = h.delay
+		}
+	}
+	return taught
 }
 
 // OffGrid returns how many edges in a row came between two seconds.
@@ -249,7 +277,13 @@ func (p *Pairing) before(at clock.Mono) (clock.Mono, bool) {
 }
 
 // Mark takes a message that names a second. It returns why it was of no use; "" when it fixed or confirmed a label.
-func (p *Pairing) Mark(m gnss.TimeMark, drift clock.Ratio) Reason {
+func (p *Pairing) Mark(m gnss.TimeMark, drift clock.Ratio) Reason { return p.take(m, false, drift) }
+
+// Pulse takes a message that says of a pulse, not of a solution, which second it marks: m names the second of the last
+// pulse before it. That is a witness: it tells the pulse even where it is sent close to one.
+func (p *Pairing) Pulse(m gnss.TimeMark, drift clock.Ratio) Reason { return p.take(m, true, drift) }
+
+func (p *Pairing) take(m gnss.TimeMark, named bool, drift clock.Ratio) Reason {
 	switch {
 	case !m.Valid:
 		return Void
@@ -263,12 +297,13 @@ func (p *Pairing) Mark(m gnss.TimeMark, drift clock.Ratio) Reason {
 	if p.anchored {
 		return p.check(m, drift)
 	}
-	return p.learn(m)
+	return p.learn(m, named)
 }
 
 // learn uses a mark to fix the first label.
-func (p *Pairing) learn(m gnss.TimeMark) Reason {
-	edge, ok := p.before(m.Arrival)
+func (p *Pairing) learn(m gnss.TimeMark, named bool) Reason {
+	spoken := p.spoken(m)
+	edge, ok := p.before(spoken)
 	switch {
 	case !ok:
 		return NoEdge
@@ -279,20 +314,20 @@ func (p *Pairing) learn(m gnss.TimeMark) Reason {
 	if h == nil {
 		return TooMany
 	}
-	if seen, ok := p.witnessedSecond(edge); ok {
-		return p.learnWitnessed(m, h, anchor{edge, seen})
+	h.named = named
+	if w, seen := p.asked(edge); w != nil {
+		return p.learnWitnessed(m, h, anchor{edge, seen}, w)
 	}
-	delay := m.Arrival.Sub(edge)
 	if h.counted {
-		return p.learnCounted(m, h, edge, delay)
+		return p.learnCounted(m, h, edge, m.Arrival.Sub(edge))
 	}
-	return p.learnAlone(m, h, anchor{edge, m.UTC}, delay)
+	return p.learnAlone(m, h, anchor{edge, m.UTC}, spoken.Sub(edge))
 }
 
-// learnAlone fixes a label with nothing but the prior: a message names the pulse before its first byte.
-func (p *Pairing) learnAlone(m gnss.TimeMark, h *history, c anchor, delay clock.Seconds) Reason {
+// learnAlone fixes a label with nothing but the prior: a receiver speaks of a pulse lead seconds after it, before the next.
+func (p *Pairing) learnAlone(m gnss.TimeMark, h *history, c anchor, lead clock.Seconds) Reason {
 	ahead, same := h.compare(c, m.Arrival)
-	moved := same && (ahead != 0 || abs(delay-h.first) > maxMove)
+	moved := same && (ahead != 0 || abs(lead-h.first) > maxMove)
 	if same && (ahead == 1 || ahead == -1) { // more, and it is the date that was corrected
 		h.crossed = true
 	}
@@ -303,26 +338,26 @@ func (p *Pairing) learnAlone(m gnss.TimeMark, h *history, c anchor, delay clock.
 		h.agreed, h.steady = 0, m.Arrival
 	}
 	h.heard = m.Arrival
-	named := h.agreed > 0 && c.utc <= h.anchor.utc // again: one second, one vote
-	if !named {
-		h.say(c, delay)
+	again := h.agreed > 0 && c.utc <= h.anchor.utc // one second, one vote
+	if !again {
+		h.say(c, m.Arrival.Sub(c.at), lead)
 	}
-	reason := p.doubtful(h, delay, m.Arrival)
+	reason := p.doubtful(h, lead, m.Arrival)
 	switch {
 	case moved:
 		return Moved
 	case reason != "":
 		h.agreed = 1 // its place in the second is kept, for others to be held against
 		return reason
-	case !named:
-		p.fix(h, false)
+	case !again:
+		p.fix(h)
 	}
 	return ""
 }
 
 // doubtful says why a label can't be fixed with a delay although the messages of this type agree.
-func (p *Pairing) doubtful(h *history, delay clock.Seconds, now clock.Mono) Reason {
-	if delay < nearEdge || delay > maxDelay {
+func (p *Pairing) doubtful(h *history, lead clock.Seconds, now clock.Mono) Reason {
+	if lead < h.nearest() || lead > maxDelay {
 		return Ambiguous
 	}
 	if p.burst > maxBurst {
@@ -334,11 +369,11 @@ func (p *Pairing) doubtful(h *history, delay clock.Seconds, now clock.Mono) Reas
 		}
 		switch ahead, phase := other.anchor.ahead(h.anchor); {
 		case abs(phase) > 5*maxPhase: // of edges that are none of these
-		case ahead == 0 && other.last < nearEdge:
+		case ahead == 0 && other.last < min(other.nearest(), h.nearest()):
 			return Ambiguous
-		case ahead == 1 && delay+1-other.last <= maxBurst: // the other names the second first, this one after the next pulse
+		case ahead == 1 && lead+1-other.last <= maxBurst: // the other names the second first, this one after the next pulse
 			return Ambiguous
-		case ahead == -1 && other.last+1-delay <= maxBurst: // the other way round
+		case ahead == -1 && other.last+1-lead <= maxBurst: // the other way round
 		case ahead != 0:
 			return Contradicted
 		}
@@ -359,7 +394,7 @@ func (p *Pairing) learnCounted(m gnss.TimeMark, h *history, edge clock.Mono, del
 		*h = history{delay: delay, crossed: true, steady: m.Arrival, heard: m.Arrival}
 		return Moved
 	}
-	p.follow(h, anchor{edge, m.UTC + timescale.UTC(late*second)}, delay+late, m.Arrival, false)
+	p.follow(h, anchor{edge, m.UTC + timescale.UTC(late*second)}, delay+late, m.Arrival)
 	return ""
 }
 
@@ -372,70 +407,49 @@ func (h *history) compare(c anchor, now clock.Mono) (ahead int64, ok bool) {
 	return ahead, abs(phase) <= 5*maxPhase // 500 ppm over the memory, and the edges' own
 }
 
-// say adds a candidate to a message type's history.
-func (h *history) say(c anchor, delay clock.Seconds) {
-	if h.agreed == 0 {
-		h.delay, h.first = delay, delay
+// nearest returns how soon after a pulse the type may speak and still be understood without a witness.
+func (h *history) nearest() clock.Seconds {
+	if h.named {
+		return nearNamed
 	}
-	h.anchor, h.last = c, delay
+	return nearEdge
+}
+
+// say adds a candidate to a message type's history: the message came delay after the pulse, its burst lead after it.
+func (h *history) say(c anchor, delay, lead clock.Seconds) {
+	if h.agreed == 0 {
+		h.delay, h.first = delay, lead
+	}
+	h.anchor, h.last = c, lead
 	h.agreed++
 	h.delay += learning * (delay - h.delay)
 }
 
 // follow adds a candidate whose second is known from elsewhere.
-func (p *Pairing) follow(h *history, c anchor, delay clock.Seconds, now clock.Mono, witnessed bool) {
+func (p *Pairing) follow(h *history, c anchor, delay clock.Seconds, now clock.Mono) {
 	ahead, same := h.compare(c, now)
 	if ahead != 0 || !same {
 		h.agreed = 0
 	}
 	h.heard = now
 	if h.agreed == 0 || c.utc > h.anchor.utc {
-		h.say(c, delay)
-		p.fix(h, witnessed)
+		h.say(c, delay, delay)
+		p.fix(h)
 	}
 }
 
 // fix makes the third candidate in a row the anchor.
-func (p *Pairing) fix(h *history, witnessed bool) {
+func (p *Pairing) fix(h *history) {
 	if h.agreed < agreeing || p.clean < agreeing {
 		return
 	}
-	p.anchor, p.anchored, p.witnessed = h.anchor, true, witnessed
+	p.anchor, p.anchored, p.witnessed = h.anchor, true, false
 	for _, other := range p.types {
 		if other != h { // what they seemed to say is not what the count will teach
 			*other = history{heard: other.heard}
 		}
 	}
-}
-
-// witnessedSecond returns the second that the witness gives an edge; ok is false when it can't tell seconds apart.
-func (p *Pairing) witnessedSecond(edge clock.Mono) (utc timescale.UTC, ok bool) {
-	if !p.hasWit {
-		return 0, false
-	}
-	uncertainty := p.witness.Uncertainty + drifted(edge-p.witness.At, p.witness.Drift)
-	seen := p.witness.UTC + timescale.UTC(edge-p.witness.At)
-	n, off := wholeSeconds(clock.Mono(seen % second)) // the seconds of a date are too many for a float64
-	return seen - seen%second + timescale.UTC(n*second), uncertainty < 0.5 && abs(off) <= uncertainty
-}
-
-// learnWitnessed fixes a label on which the witness and the receiver agree. Whatever the delay, a receiver names the
-// second of the edge, the one before or the one after.
-func (p *Pairing) learnWitnessed(m gnss.TimeMark, h *history, seen anchor) Reason {
-	off := seen.utc - m.UTC
-	if off >= -second && off <= second {
-		p.contrary = 0
-		p.follow(h, seen, m.Arrival.Sub(seen.at)+clock.Seconds(off)*1e-9, m.Arrival, true)
-		return ""
-	}
-	if p.contrary++; p.contrary == 1 {
-		p.since = m.Arrival
-	}
-	leaps := off >= -leapSeconds && off <= leapSeconds && !m.FullUTC
-	if p.contrary >= doubting && (!leaps || m.Arrival-p.since > almanac) {
-		p.hasWit = false // an RTC whose battery is old must not keep the unit from ever starting
-	}
-	return NotWitnessed
+	p.hearAll()
 }
 
 // check holds a mark against the count.

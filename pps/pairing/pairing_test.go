@@ -664,8 +664,8 @@ func TestWitnessIsGivenUpOnlyByMarksInARow(t *testing.T) {
 			t.Errorf("mark %d: %q, want %q", k, reason, want)
 		}
 	}
-	if !p.hasWit || p.Anchored() {
-		t.Errorf("has a witness %v, anchored %v", p.hasWit, p.Anchored())
+	if w := p.Testimonies()[0]; w.Refuted || p.Anchored() {
+		t.Errorf("refuted %v, anchored %v", w.Refuted, p.Anchored())
 	}
 }
 

@@ -22,6 +22,10 @@ type Config struct {
 	Loop discipline.Config `json:"loop"`
 	// Floor is the earliest date that can be true: the build's or the last one saved. A label before it is refused.
 	Floor timescale.UTC `json:"floor"`
+	// Saved is a time that was certainly over when the unit began, 0 = none. Until 12 h after it dates are held against it.
+	Saved timescale.UTC `json:"saved,omitempty"`
+	// AcceptRollover is the operator's word that a date before Floor is some 1024 weeks early.
+	AcceptRollover bool `json:"accept_rollover,omitempty"`
 	// Memory is what the loop knew before the restart; nil or implausible: it begins anew.
 	Memory *discipline.Memory `json:"memory,omitempty"`
 }
@@ -58,10 +62,18 @@ type Engine struct {
 	spokeAt    clock.Mono
 	spoke      bool       // the receiver has said whether it has a fix
 	trackingAt clock.Mono // since when it has had one without a break
-	fullUTC    bool       // the receiver says that it knows the leap second count
+	unpaired   string     // why its last mark was of no use, "" when it was
+	fullUTC    bool       // the receiver says that it knows the leap second count, and its marks agree with ours
+	dating     dating
+	coming     gnss.PulseTime // what it said last of a pulse to come
+	expects    bool           // that has not come yet
+	witnesses  []Witness      // what Snapshots share of them
+	hearings   int            // that they are of
+	served     bool           // seconds of the present count were claimed to be UTC
 
 	second    int64 // of CLOCK_MONOTONIC in which the line's bytes are being counted
 	onLine    clock.Seconds
+	lineQuiet clock.Mono // since when the line is quiet
 	counters  Counters
 	state     receiverState
 	change    []Change
@@ -135,6 +147,9 @@ func New(cfg Config, clk discipline.Clock) (*Engine, error) {
 			e.say("memory", "what was kept of the crystal can't be true and is not used")
 		}
 	}
+	if cfg.Saved != 0 {
+		e.pairing.Witness(pairing.Witness{Name: savedTime, At: now.Mono, UTC: cfg.Saved, Uncertainty: savedTimeRange, Drift: witnessRate})
+	}
 	e.publish()
 	return e, nil
 }
@@ -189,7 +204,7 @@ func (e *Engine) Take(ev Event) {
 		}
 		e.state.utilisation = sensedAt(ev)
 	case KindWitness:
-		e.pairing.Witness(pairing.Witness{At: ev.At, UTC: ev.UTC, Uncertainty: clock.Seconds(ev.Value), Drift: witnessRate})
+		e.witness(ev)
 	case KindPort:
 		e.say("serial line", wellOr(ev.Text))
 		e.scanner.Flush(e.packet) // what comes from a line opened anew does not continue what came before
@@ -227,8 +242,16 @@ func (e *Engine) bytes(ev Event) {
 		e.second, e.onLine = s, 0
 	}
 	e.onLine += clock.Seconds(len(ev.Bytes)) * byteTime
+	if ev.At.Sub(e.lineQuiet) > silentLine {
+		e.pairing.Began(ev.At)
+	}
+	e.lineQuiet = ev.At.Add(clock.Seconds(len(ev.Bytes)-1) * byteTime)
 	e.scanner.Write(ev.At, byteTime, ev.Bytes, e.packet)
 }
+
+// silentLine is how long a line is quiet between the messages of two seconds. Drivers deliver bytes up to 33 ms late, the
+// 32 bytes of a PL011's queue at 9600 baud.
+const silentLine clock.Seconds = 0.05
 
 // packet takes what one packet says, understood or not.
 func (e *Engine) packet(p scan.Packet) {
@@ -258,6 +281,9 @@ func (e *Engine) report(r gnss.Report) {
 	if r.Mark != nil {
 		e.mark(*r.Mark)
 	}
+	if r.Pulse != nil {
+		e.pulse(*r.Pulse)
+	}
 }
 
 // believe notes whether the receiver has a fix.
@@ -279,17 +305,28 @@ func (e *Engine) mark(m gnss.TimeMark) {
 	if !m.Valid {
 		e.believe(false, m.Arrival)
 	}
-	e.fullUTC = e.fullUTC || m.Valid && m.FullUTC
+	e.take(m, e.pairing.Mark)
+}
+
+// take gives the pairing a mark.
+func (e *Engine) take(m gnss.TimeMark, to func(gnss.TimeMark, clock.Ratio) pairing.Reason) {
 	if whole, ok := m.Second(); ok {
 		m.UTC = whole // UBX names the instant of its solution, nanoseconds beside the second it means
 	}
-	if m.Valid && m.UTC < e.cfg.Floor {
-		e.refuse("date before " + e.cfg.Floor.String())
+	if m.Valid {
+		var ok bool
+		if m.UTC, ok = e.date(m); !ok {
+			return
+		}
+	}
+	reason := to(m, e.loop.Steady())
+	e.unpaired = string(reason)
+	if reason != "" {
+		e.refuse(e.unpaired)
 		return
 	}
-	if reason := e.pairing.Mark(m, e.loop.Steady()); reason != "" {
-		e.refuse(string(reason))
-	}
+	// A leap second count that the receiver has just learned says nothing of a second that was fixed before.
+	e.fullUTC = e.fullUTC || m.FullUTC && e.pairing.Anchored()
 }
 
 // edge takes one captured pulse and the second it marks, 0 where its source does not know.
@@ -317,6 +354,7 @@ func (e *Engine) edge(edge pps.Edge, utc timescale.UTC) {
 		Seq: edge.Seq, At: at, UTC: utc, Width: edge.Width(),
 		Offset: clock.Seconds(e.now.RealAt(at)-clock.Real(utc)) * 1e-9,
 	}
+	e.quantise(&m)
 	refusal, err := e.loop.Measure(m, e.now)
 	e.obeyed(steering, err)
 	if refusal != "" {
@@ -334,7 +372,7 @@ func (e *Engine) unlabelled(at clock.Mono, reason pairing.Reason) {
 	e.refuse(string(reason))
 	e.loop.Heard(at)
 	if e.pairing.OffGrid() >= offGridLimit && e.loop.Mode() < discipline.Locked {
-		e.pairing.Forget()
+		e.forget()
 	}
 }
 
@@ -355,6 +393,12 @@ func (e *Engine) deviate(utc timescale.UTC) {
 	e.stability.Add(e.loop.Bare())
 }
 
+// forget drops the count of seconds.
+func (e *Engine) forget() {
+	e.pairing.Forget()
+	e.fullUTC, e.served = false, false
+}
+
 const offGridLimit = 10 // edges in a row between two seconds: before the first lock the count is begun anew
 
 // tick lets time pass.
@@ -364,7 +408,7 @@ func (e *Engine) tick() {
 		return
 	}
 	if e.slept() {
-		e.pairing.Forget() // seconds were counted on a clock that stood still
+		e.forget() // seconds were counted on a clock that stood still
 	}
 	e.obeyed(coasting, e.loop.Advance(e.now))
 	e.remember()
@@ -463,7 +507,7 @@ func (e *Engine) say(what, text string) {
 
 // knowsUTC says whether the second labels can be UTC, and not GPS time with a stale leap second count.
 func (e *Engine) knowsUTC() (bool, string) {
-	if e.fullUTC || e.pairing.Witnessed() {
+	if e.served || e.fullUTC || e.pairing.Witnessed() {
 		return true, ""
 	}
 	left := almanacTime - e.now.Mono.Sub(e.trackingAt)

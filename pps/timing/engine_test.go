@@ -52,6 +52,7 @@ type bench struct {
 	engine *Engine
 	utc    timescale.UTC // what the receiver calls the present second
 	seq    uint64
+	full   bool // it says that it knows the leap seconds
 }
 
 func newBench(t *testing.T, witness bool) *bench {
@@ -61,7 +62,7 @@ func newBench(t *testing.T, witness bool) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t, c, e, start, 0}
+	b := &bench{t: t, clock: c, engine: e, utc: start}
 	if witness {
 		e.Take(Event{Kind: KindWitness, At: second, UTC: start, Value: 0.3, Text: "rtc"})
 	}
@@ -98,7 +99,7 @@ func (b *bench) run(n int, a act) *Snapshot {
 func (b *bench) message(fix bool) {
 	at := b.clock.now.Mono
 	b.engine.Take(Event{Kind: KindReport, At: at, Report: &gnss.Report{
-		Mark: &gnss.TimeMark{Arrival: at, UTC: b.utc, Message: "GNRMC", Valid: fix},
+		Mark: &gnss.TimeMark{Arrival: at, UTC: b.utc, Message: "GNRMC", Valid: fix, FullUTC: b.full},
 		Fix:  &gnss.Fix{Arrival: at, Message: "GNGGA", Valid: fix, SatellitesUsed: 9},
 	}})
 }

@@ -23,6 +23,7 @@ type Snapshot struct {
 	Temperature *float64         `json:"temperature"` // of the SoC, degrees Celsius
 	Utilisation *float64         `json:"utilisation"` // of the processor, 0..1
 	Forecast    []Forecast       `json:"forecast"`
+	Witnesses   []Witness        `json:"witnesses,omitempty"`
 
 	Stability []stability.Point `json:"stability,omitempty"` // of the bare oscillator; every 5 min
 
@@ -64,6 +65,7 @@ func (e *Engine) publish() {
 	}
 	s.Counters.Refused = e.refusals()
 	s.Forecast = e.forecast(&s.Estimate)
+	s.Witnesses = e.testimonies()
 	if s.Estimate.Mode != e.mode {
 		e.say("mode", e.mode.String()+" -> "+s.Estimate.Mode.String()+reasonSuffix(s.Estimate.Reason))
 	}
@@ -135,14 +137,14 @@ func (e *Engine) verify(est *discipline.Estimate) {
 	good := est.Mode == discipline.Locked || est.Mode == discipline.Holdover
 	known, why := e.knowsUTC()
 	switch {
-	case good && e.pairing.Doubt() && !known:
-		// Nothing has been served with this count: the receiver has learned the leap seconds, the unit begins anew.
-		e.pairing.Forget()
-		e.loop.Restart("the receiver has corrected its second")
+	case good && !e.served && (e.pairing.Doubt() || e.pairing.Overruled()):
+		// Nothing has been served with this count: the receiver has learned the leap seconds, or another clock has been heard.
+		e.forget()
+		e.loop.Restart("the receiver or a witness has corrected the second")
 		*est = e.loop.Estimate(e.now)
 	case good && e.pairing.Doubt():
 		est.Mode, est.Reason = discipline.Quarantine, "the receiver names another second than this unit has counted"
-	case good && !known && e.mode != discipline.Locked && e.mode != discipline.Holdover:
+	case good && !known:
 		est.Mode, est.Reason = discipline.Acquiring, why
 	case est.Mode == discipline.Locked && e.spoke && e.now.Mono.Sub(e.spokeAt) > fixLifetime:
 		est.Reason = "the receiver's messages have stopped; seconds are counted by the pulse"
@@ -150,7 +152,10 @@ func (e *Engine) verify(est *discipline.Estimate) {
 		est.Reason = "the receiver has no fix"
 	case est.Mode == discipline.FreeRunning:
 		est.Reason = e.missing(est.Reason)
+	case est.Mode == discipline.Locked && est.Reason == "" && e.dating.weeks != 0:
+		est.Reason = e.dating.text()
 	}
+	e.served = e.served || est.Mode == discipline.Locked || est.Mode == discipline.Holdover
 	if f := e.fault(); f != "" {
 		est.Reason = f
 	}
@@ -163,6 +168,10 @@ func (e *Engine) missing(reason string) string {
 		return e.state.serial + "; " + e.state.capture
 	case e.state.serial != "" || e.state.capture != "":
 		return e.state.serial + e.state.capture
+	case e.fixed && !e.pairing.Anchored() && e.dating.doubt != "" && e.now.Mono.Sub(e.dating.at) < fixLifetime:
+		return e.dating.doubt
+	case e.fixed && e.counters.Edges > 0 && !e.pairing.Anchored() && e.unpaired != "":
+		return "the receiver's messages do not tell the second: " + e.unpaired
 	case e.loop.Mode() == discipline.FreeRunning && e.snapshot != nil && e.snapshot.Estimate.EverLocked:
 		return reason
 	case !e.spoke && e.counters.Edges == 0:

@@ -39,6 +39,8 @@ type GNSS struct {
 	Device string `toml:"device"`
 	// Baud is its rate in bits per second.
 	Baud int `toml:"baud"`
+	// AcceptRollover is the operator's word that a receiver with dates of the past is some 1024 weeks early.
+	AcceptRollover bool `toml:"accept_rollover"`
 }
 
 // bauds are the rates met in receivers, and 19200 and 921600 between and above them.

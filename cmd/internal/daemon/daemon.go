@@ -273,11 +273,11 @@ func unitConfig(o options, cfg config.Config, build Build, log *slog.Logger) app
 		NTP: o.pace == 1, HTTP: true, Version: build.Version, Log: log,
 	}
 	u.Engine.Loop.Limit = clock.Seconds(cfg.Server.Limit.Seconds())
-	u.Engine.Floor = build.date()
+	u.Engine.Floor, u.Engine.AcceptRollover = build.date(), cfg.GNSS.AcceptRollover
 	if o.board != "sim" || o.given["state"] || cfg.Board.State != config.Default().Board.State {
 		u.State = store.Dir(cfg.Board.State)
 		kept := appliance.Recall(u.State, log)
-		u.Engine.Floor, u.Engine.Memory = max(u.Engine.Floor, kept.UTC), kept.Memory
+		u.Engine.Floor, u.Engine.Saved, u.Engine.Memory = max(u.Engine.Floor, kept.UTC), kept.UTC, kept.Memory
 		if err := writable(cfg.Board.State); err != nil {
 			log.Warn("nothing is kept over a restart", "error", err)
 		}

@@ -32,7 +32,7 @@ func newSimulation(o options, cfg config.Config, u *appliance.Config) (appliance
 			return nil, fmt.Errorf("-receiver: %w", err)
 		}
 		world.Receiver, world.Start = recording, recording.First()
-		u.Engine.Floor = timing.FirstDate // recordings may be of any year
+		u.Engine.Floor, u.Engine.Saved = timing.FirstDate, 0 // recordings may be of any year
 	}
 	u.Engine.Loop.Bias = (model.Latency[0] + model.Latency[1]) / 2
 	u.Engine.Loop.BiasRange = (model.Latency[1] - model.Latency[0]) / 2
