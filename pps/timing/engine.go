@@ -8,6 +8,7 @@ import (
 
 	"timeball/gnss"
 	"timeball/gnss/decode"
+	"timeball/gnss/integrity"
 	"timeball/gnss/scan"
 	"timeball/gnss/timescale"
 	"timeball/pps"
@@ -53,6 +54,7 @@ type Engine struct {
 	pairing pairing.Pairing
 	scanner *scan.Scanner
 	decoder *decode.Decoder
+	monitor *integrity.Monitor
 
 	now       clock.Reading
 	mode      discipline.Mode
@@ -85,6 +87,9 @@ type Engine struct {
 	recalled  clock.Mono // when memory was taken
 	points    []stability.Point
 	snapshot  *Snapshot
+
+	conditions []integrity.Condition // of the receiver, the worst first
+	distrust   string                // why its pulses are not used
 
 	refused    map[string]uint64 // what Snapshots share of counters.Refused; nil: it has changed
 	forecasts  []Forecast        // what they share of these
@@ -137,7 +142,7 @@ func New(cfg Config, clk discipline.Clock) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, clock: clk, now: now, modeSince: now.Mono,
-		stability: stability.New(1), scanner: scan.New(), decoder: decode.New(), counters: Counters{Refused: map[string]uint64{}},
+		stability: stability.New(1), scanner: scan.New(), decoder: decode.New(), monitor: integrity.New(), counters: Counters{Refused: map[string]uint64{}},
 	}
 	e.loop = discipline.New(cfg.Loop, announcedClock{clk, e}, now)
 	if cfg.Memory != nil {
@@ -185,7 +190,7 @@ func (e *Engine) Take(ev Event) {
 		e.bytes(ev)
 	case KindReport:
 		if ev.Report != nil {
-			e.report(*ev.Report)
+			e.report(ev.At, *ev.Report)
 		}
 	case KindEdge:
 		if ev.Edge != nil {
@@ -206,6 +211,9 @@ func (e *Engine) Take(ev Event) {
 	case KindWitness:
 		e.witness(ev)
 	case KindPort:
+		if ev.Text == "" {
+			e.monitor.Reopened()
+		}
 		e.say("serial line", wellOr(ev.Text))
 		e.scanner.Flush(e.packet) // what comes from a line opened anew does not continue what came before
 		e.state.serial = ev.Text
@@ -260,11 +268,13 @@ func (e *Engine) packet(p scan.Packet) {
 	if errors.As(err, &refused) {
 		e.refuse(refused.Reason)
 	}
-	e.report(r)
+	e.report(p.Arrival, r)
 }
 
-// report takes what one packet told, as far as it was told.
-func (e *Engine) report(r gnss.Report) {
+// report takes what one packet told at an instant, as far as it was told.
+func (e *Engine) report(at clock.Mono, r gnss.Report) {
+	e.monitor.Report(at, &r)
+	e.judge()
 	if r.Sky != nil {
 		e.state.sky = r.Sky
 	}
@@ -410,6 +420,8 @@ func (e *Engine) tick() {
 	if e.slept() {
 		e.forget() // seconds were counted on a clock that stood still
 	}
+	e.monitor.Advance(e.now.Mono)
+	e.judge()
 	e.obeyed(coasting, e.loop.Advance(e.now))
 	e.remember()
 	e.publish()

@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"timeball/gnss"
+	"timeball/gnss/integrity"
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
@@ -24,6 +25,8 @@ type Snapshot struct {
 	Utilisation *float64         `json:"utilisation"` // of the processor, 0..1
 	Forecast    []Forecast       `json:"forecast"`
 	Witnesses   []Witness        `json:"witnesses,omitempty"`
+
+	Conditions []integrity.Condition `json:"conditions"` // what speaks against the receiver, the worst first
 
 	Stability []stability.Point `json:"stability,omitempty"` // of the bare oscillator; every 5 min
 
@@ -50,7 +53,7 @@ type Counters struct {
 // Change is a change of state that is worth a line in the log.
 type Change struct {
 	At   clock.Reading
-	What string // "mode", "clock", "serial line"
+	What string // "mode", "clock", "serial line", "condition"
 	Text string
 }
 
@@ -60,7 +63,7 @@ var horizons = []clock.Seconds{60, 600, 3600, 4 * 3600, 12 * 3600, 24 * 3600}
 func (e *Engine) publish() {
 	s := &Snapshot{
 		Estimate: e.estimate(), Counters: e.counters,
-		Receiver: e.decoder.Receiver(), Serial: e.state.serial, Text: e.state.text, Fix: e.state.fix, Sky: e.state.sky,
+		Receiver: e.decoder.Receiver(), Serial: e.state.serial, Text: e.state.text, Fix: e.state.fix, Sky: e.state.sky, Conditions: e.conditions,
 		Memory: e.memory, Stability: e.points, Temperature: e.state.temperature.fresh(e.now.Mono), Utilisation: e.state.utilisation.fresh(e.now.Mono),
 	}
 	s.Counters.Refused = e.refusals()
@@ -146,6 +149,8 @@ func (e *Engine) verify(est *discipline.Estimate) {
 		est.Mode, est.Reason = discipline.Quarantine, "the receiver names another second than this unit has counted"
 	case good && !known:
 		est.Mode, est.Reason = discipline.Acquiring, why
+	case e.distrust != "" && est.Mode != discipline.Quarantine:
+		est.Reason = e.distrust
 	case est.Mode == discipline.Locked && e.spoke && e.now.Mono.Sub(e.spokeAt) > fixLifetime:
 		est.Reason = "the receiver's messages have stopped; seconds are counted by the pulse"
 	case est.Mode == discipline.Holdover && e.unfixed(e.now.Mono):
