@@ -1,7 +1,7 @@
 // Package replay reads what was recorded of a receiver and says what is in it.
 //
 // Raw bytes are framed and decoded as on a board, and summed up: packets by type, what was refused and why, the first
-// and the last date, as sent and as repaired against a floor. Lines at the top that begin with '#' are notes and are
+// and the last date, as sent and as repaired against a floor, and what speaks against the receiver. Lines at the top that begin with '#' are notes and are
 // left out. What cannot be read is an error; what cannot be understood is counted.
 package replay
 
@@ -58,7 +58,7 @@ type Summary struct {
 	Leap              *string        `json:"leap"`         // none, insert or delete, as last announced
 	LeapSeconds       *int           `json:"leap_seconds"` // GPS - UTC, as last told
 	Receiver          *string        `json:"receiver"`
-	Conditions        []string       `json:"conditions"`
+	Conditions        []string       `json:"conditions"` // names of what spoke against the receiver at any time
 }
 
 // Candidate is a date and how many weeks of rollovers it takes to come to it from what was sent.
@@ -131,6 +131,7 @@ type sums struct {
 	decoder     *decode.Decoder
 	window      timescale.Window
 	first, last *timescale.UTC // as sent
+	conditions  conditions
 }
 
 func newSums(floor timescale.UTC) *sums {
@@ -139,11 +140,12 @@ func newSums(floor timescale.UTC) *sums {
 			Packets:    Packets{NMEA: map[string]int{}, UBX: map[string]int{}, CASIC: map[string]int{}},
 			Refused:    map[string]int{},
 			Candidates: []Candidate{},
-			Conditions: []string{},
 		},
 		scanner: scan.New(),
 		decoder: decode.New(),
 		window:  timescale.Window{Floor: floor},
+
+		conditions: newConditions(),
 	}
 }
 
@@ -176,6 +178,7 @@ func sentenceType(b []byte) string {
 
 // report adds what a packet told.
 func (s *sums) report(r gnss.Report) {
+	s.conditions.report(&r)
 	if r.Mark != nil {
 		s.Marks++
 		at := r.Mark.UTC
@@ -235,6 +238,7 @@ func (s *sums) end() Summary {
 	s.FirstUTCRaw, s.FirstUTC = s.dates(s.first)
 	s.LastUTCRaw, s.LastUTC = s.dates(s.last)
 	s.Summary.Candidates = s.candidates(s.first)
+	s.Summary.Conditions = s.conditions.names()
 	if who := s.decoder.Receiver(); who != "" {
 		s.Receiver = &who
 	}
