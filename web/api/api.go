@@ -46,6 +46,20 @@ type Status struct {
 	Satellites          []Satellite      `json:"satellites"`            // null = no view of the sky yet
 	Stability           []StabilityPoint `json:"stability"`             // of the undisciplined oscillator; null = not yet
 	HoldoverForecast    []ForecastPoint  `json:"holdover_forecast"`     // by rising after_seconds; null = not offered
+	Witnesses           []Witness        `json:"witnesses"`             // other clocks this unit asks; null = none
+}
+
+// Witness is what another clock says: an NTP server, the board's RTC. It never steers this unit's.
+type Witness struct {
+	Name string `json:"name"`
+	// State is "agrees", "disagrees", "not compared" (this unit did not know the time), "waiting" (it has not answered
+	// yet), "silent" (no usable answer) or "kept" (an RTC that may have been set from here).
+	State           string   `json:"state"`
+	Text            string   `json:"text"`             // why there is no usable answer; "" when there is one
+	OffsetSeconds   *float64 `json:"offset_seconds"`   // this unit's clock minus the witness's, at its last answer
+	DistanceSeconds *float64 `json:"distance_seconds"` // by how much the witness may be wrong
+	Stratum         *int     `json:"stratum"`          // of an NTP server
+	AskedSeconds    *float64 `json:"asked_seconds"`    // since it was last asked
 }
 
 // Satellite is one satellite as the receiver sees it.

@@ -58,6 +58,11 @@ func gauges(set *prom.Set, s api.Status) {
 	} {
 		gauge(set, name, v)
 	}
+	for _, w := range s.Witnesses {
+		gauge(set, `timeball_witness_offset_seconds{witness="`+label(w.Name)+`"}`, w.OffsetSeconds)
+		gauge(set, `timeball_witness_distance_seconds{witness="`+label(w.Name)+`"}`, w.DistanceSeconds)
+		gauge(set, `timeball_witness_disagrees{witness="`+label(w.Name)+`"}`, truth(w.State == "disagrees"))
+	}
 	if s.Satellites != nil {
 		gauge(set, "timeball_satellites_in_view", new(float64(len(s.Satellites))))
 	}

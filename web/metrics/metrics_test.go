@@ -18,7 +18,7 @@ func TestWriteNamesWhatIsKnown(t *testing.T) {
 	got := write(api.Status{
 		Mode: "locked", Leap: "none", Stratum: 1, OffsetSeconds: new(-6e-9), BoundSeconds: new(1.868e-6), FrequencyRatio: new(-7.354e-6),
 		SatellitesUsed: new(14), RequestsAnswered: 86398, RequestsRefused: 2, Version: `1"2\3{`, Board: "Raspberry Pi 4\n",
-		Satellites: []api.Satellite{{}, {}},
+		Satellites: []api.Satellite{{}, {}}, Witnesses: []api.Witness{{Name: `a"b`, State: "disagrees", OffsetSeconds: new(1.5)}},
 	})
 	for _, want := range []string{
 		"\n# TYPE timeball_offset_seconds gauge\ntimeball_offset_seconds -6e-09\n",
@@ -30,6 +30,8 @@ func TestWriteNamesWhatIsKnown(t *testing.T) {
 		"\ntimeball_mode{mode=\"holdover\"} 0\n",
 		"\ntimeball_locked 1\n",
 		"\n# TYPE timeball_ntp_requests_total counter\ntimeball_ntp_requests_total{result=\"answered\"} 86398\ntimeball_ntp_requests_total{result=\"refused\"} 2\n",
+		"\ntimeball_witness_offset_seconds{witness=\"a_b\"} 1.5\n",
+		"\ntimeball_witness_disagrees{witness=\"a_b\"} 1\n",
 		"\ntimeball_info{version=\"1_2_3_\",board=\"Raspberry Pi 4_\"} 1\n",
 	} {
 		if !strings.Contains("\n"+got, want) {

@@ -151,7 +151,7 @@ func (v view) PanelIDs() string {
 
 // panels returns the panels a status has something to say in, numbered.
 func panels(s api.Status) []Panel {
-	all := []*Panel{budgetPanel(s), loopPanel(s), oscillatorPanel(s), holdoverPanel(s), skyPanel(s), ntpPanel(s), simPanel(s)}
+	all := []*Panel{budgetPanel(s), loopPanel(s), oscillatorPanel(s), holdoverPanel(s), skyPanel(s), ntpPanel(s), witnessPanel(s), simPanel(s)}
 	var shown []Panel
 	for _, p := range all {
 		if p != nil {

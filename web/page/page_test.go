@@ -39,6 +39,11 @@ func lockedStatus() api.Status {
 
 func statuses() map[string]api.Status {
 	locked := lockedStatus()
+	locked.Witnesses = []api.Witness{
+		{Name: "ntp.example.org", State: "agrees", OffsetSeconds: new(-1.2e-3), DistanceSeconds: new(20e-3), Stratum: new(2), AskedSeconds: new(725.0)},
+		{Name: "<b>rtc</b>", State: "disagrees", OffsetSeconds: new(3600.0), DistanceSeconds: new(0.1), AskedSeconds: new(30.0)},
+		{Name: "192.0.2.1", State: "silent", Text: "no answer within 5s", AskedSeconds: new(3.0)},
+	}
 	holdover := lockedStatus()
 	holdover.Mode, holdover.ModeSeconds, holdover.BoundSeconds, holdover.BoundPulseSeconds = "holdover", 2820, new(47.2e-6), new(45.784e-6)
 	holdover.Reason, holdover.Satellites, holdover.SatellitesUsed = "the antenna has been gone since 14:02 UTC", nil, new(0)

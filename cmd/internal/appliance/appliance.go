@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"timeball/board/store"
+	"timeball/cmd/internal/witness"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
 	"timeball/pps/timing"
@@ -59,6 +60,9 @@ type Config struct {
 	HTTP    bool      // serve the page
 	Record  io.Writer // gets a recording; nil: none is made
 	State   store.Dir // "" = nothing is kept over a restart
+	Witness witness.Config
+	RTC     witness.RTC // nil: none
+	Monitor bool        // the RTC is not set
 	Version string
 	Log     *slog.Logger
 }
@@ -75,6 +79,10 @@ type Unit struct {
 	published atomic.Pointer[published]
 	reference atomic.Pointer[ntp.Reference] // that of published, for the server
 	locked    chan struct{}                 // closed at the first lock
+	witnesses witnesses
+	testimony chan timing.Event // of witnesses, for the Engine
+	// dial opens a socket to a witness in a test; nil: package net does.
+	dial func(context.Context, netip.AddrPort) (net.Conn, error)
 
 	// Only New and then the goroutine of Board.Run use these.
 	engine    *timing.Engine
@@ -91,7 +99,7 @@ type published struct {
 
 // New makes a unit and opens its sockets, so that an address in use is found here; Run starts it and closes them.
 func New(cfg Config, board Board) (*Unit, error) {
-	u := &Unit{cfg: cfg, board: board, started: time.Now(), locked: make(chan struct{})}
+	u := &Unit{cfg: cfg, board: board, started: time.Now(), locked: make(chan struct{}), testimony: make(chan timing.Event, witnessQueue)}
 	steered := board.Clock()
 	var err error
 	if cfg.Record != nil {
@@ -174,6 +182,12 @@ func (u *Unit) Run(ctx context.Context) error {
 	if u.cfg.State != "" {
 		parts = append(parts, u.keep)
 	}
+	for _, name := range u.cfg.Witness.Servers {
+		parts = append(parts, u.askServer(name))
+	}
+	if u.cfg.RTC != nil {
+		parts = append(parts, u.keepRTC())
+	}
 	ended := make(chan error)
 	for _, part := range parts {
 		go func() { ended <- part(ctx) }()
@@ -189,8 +203,19 @@ func (u *Unit) Run(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-// take gives the Engine one event and publishes what it made of it. Only the goroutine of Board.Run calls it.
+// take takes an event of the board. Only the goroutine of Board.Run calls it.
 func (u *Unit) take(e timing.Event) {
+	switch e.Kind {
+	case timing.KindTick:
+		u.takeTestimony()
+	case timing.KindWitness:
+		u.boardWitness(e)
+	}
+	u.feed(e)
+}
+
+// feed gives the Engine one event and publishes what it made of it.
+func (u *Unit) feed(e timing.Event) {
 	if u.recorder != nil {
 		u.recorder.Event(e)
 	}

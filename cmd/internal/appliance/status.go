@@ -32,6 +32,7 @@ func (u *Unit) Status() api.Status {
 	describeLoop(&status, est, now)
 	describeStability(&status, s.Stability)
 	describeReceiver(&status, s)
+	describeWitnesses(&status, u.witnesses.all(), p, now)
 	if u.server != nil {
 		counted := u.server.Stats()
 		status.RequestsAnswered, status.RequestsRefused = counted.Answered, counted.RefusedTotal()

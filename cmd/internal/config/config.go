@@ -17,6 +17,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"timeball/cmd/internal/witness"
 	"timeball/pps/gpiopps"
 	"timeball/server"
 	"timeball/server/publish"
@@ -24,13 +25,14 @@ import (
 
 // Config is the whole file.
 type Config struct {
-	Board  Board  `toml:"board"`
-	GNSS   GNSS   `toml:"gnss"`
-	PPS    PPS    `toml:"pps"`
-	Clock  Clock  `toml:"clock"`
-	Server Server `toml:"server"`
-	Web    Web    `toml:"web"`
-	Log    Log    `toml:"log"`
+	Board   Board          `toml:"board"`
+	GNSS    GNSS           `toml:"gnss"`
+	PPS     PPS            `toml:"pps"`
+	Clock   Clock          `toml:"clock"`
+	Witness witness.Config `toml:"witness"`
+	Server  Server         `toml:"server"`
+	Web     Web            `toml:"web"`
+	Log     Log            `toml:"log"`
 }
 
 // maxSize is the largest file read, in bytes: twenty times the annotated example.
@@ -80,7 +82,7 @@ func Parse(name string, data []byte) (Config, error) {
 
 // Validate returns all that is wrong with the values of c, whether they came from a file or from flags.
 func (c Config) Validate() error {
-	return errors.Join(c.Board.Validate(), c.GNSS.Validate(), c.PPS.Validate(), c.Server.Validate(), c.Web.Validate(),
+	return errors.Join(c.Board.Validate(), c.GNSS.Validate(), c.PPS.Validate(), c.Witness.Validate(), c.Server.Validate(), c.Web.Validate(),
 		c.Log.Validate())
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"timeball/board"
+	"timeball/cmd/internal/witness"
 )
 
 const example = "../../../docs/timeball.toml"
@@ -27,7 +28,7 @@ func TestExampleIsTheDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Default()
-	want.Web.Hosts = []string{} // written as []
+	want.Web.Hosts, want.Witness.Servers = []string{}, []string{} // written as []
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s (-default +file):\n%s", example, diff)
 	}
@@ -105,6 +106,8 @@ latency_seconds = 0
 latency_range_seconds = 1e-6
 [clock]
 monitor = true
+[witness]
+servers = ["ntp.example.org", "192.0.2.1:1123"]
 [server]
 listen = ["192.0.2.1:123", "[2001:db8::1]:1123", ":0"]
 receive_buffer_bytes = 65536
@@ -124,7 +127,7 @@ level = "debug"
 	want := Config{
 		Board: Board{Kind: "sim", State: "/perm/timeball"},
 		GNSS:  GNSS{Device: "/dev/ttyACM0", Baud: 115200},
-		Clock: Clock{Monitor: true},
+		Clock: Clock{Monitor: true}, Witness: witness.Config{Servers: []string{"ntp.example.org", "192.0.2.1:1123"}},
 		Server: Server{
 			Listening: Listening{Listen: []string{"192.0.2.1:123", "[2001:db8::1]:1123", ":0"}, ReceiveBuffer: 65536},
 			Claims:    Claims{Limit: 250 * time.Microsecond, Kappa: 1.5, ReferenceID: "GNSS", Expiry: 10 * time.Second},

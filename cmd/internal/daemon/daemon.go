@@ -270,7 +270,7 @@ func list(addrs []netip.AddrPort) string {
 func unitConfig(o options, cfg config.Config, build Build, log *slog.Logger) appliance.Config {
 	u := appliance.Config{
 		Engine: timing.Default(), Publish: cfg.Server.Claims, Server: cfg.Server.Listening,
-		NTP: o.pace == 1, HTTP: true, Version: build.Version, Log: log,
+		NTP: o.pace == 1, HTTP: true, Version: build.Version, Log: log, Witness: cfg.Witness, Monitor: cfg.Clock.Monitor,
 	}
 	u.Engine.Loop.Limit = clock.Seconds(cfg.Server.Limit.Seconds())
 	u.Engine.Floor, u.Engine.AcceptRollover = build.date(), cfg.GNSS.AcceptRollover

@@ -33,6 +33,7 @@ func newHardware(info board.Info, cfg config.Config, u *appliance.Config) *appli
 		h.BoardName = "unknown board"
 	}
 	addSensors(h, u.Log)
+	addRTC(u)
 	u.Log.Info("board found", "model", h.BoardName, "latency", latency.Bias, "latency_range", latency.HalfRange, "device", cfg.GNSS.Device)
 	return h
 }
@@ -56,4 +57,15 @@ func addSensors(h *appliance.Hardware, log *slog.Logger) {
 		h.Thermometer = zones[0]
 	}
 	h.Utilisation = board.NewUtilisation(root).Read
+}
+
+// addRTC gives the unit this machine's RTC, if it has one.
+func addRTC(u *appliance.Config) {
+	rtc, err := board.FindRTC(os.DirFS("/"))
+	if err != nil {
+		u.Log.Info("no witness from before the start", "error", err)
+		return
+	}
+	u.RTC = rtc
+	u.Log.Info("rtc found", "name", rtc.Name)
 }

@@ -34,6 +34,10 @@ func newSimulation(o options, cfg config.Config, u *appliance.Config) (appliance
 		world.Receiver, world.Start = recording, recording.First()
 		u.Engine.Floor, u.Engine.Saved = timing.FirstDate, 0 // recordings may be of any year
 	}
+	if len(u.Witness.Servers) > 0 && (o.pace != 1 || o.receiver != "") {
+		u.Log.Warn("no server is asked: the simulated world is at another time than this machine")
+		u.Witness.Servers = nil
+	}
 	u.Engine.Loop.Bias = (model.Latency[0] + model.Latency[1]) / 2
 	u.Engine.Loop.BiasRange = (model.Latency[1] - model.Latency[0]) / 2
 	board := appliance.NewSimBoard(world, o.pace)

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -84,7 +85,7 @@ func Text(s api.Status) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", printable(verdict.Sentence(s)))
 	var rows []row
-	for _, r := range append(timeRows(s), unitRows(s)...) {
+	for _, r := range slices.Concat(timeRows(s), witnessRows(s), unitRows(s)) {
 		if r.value != "" {
 			rows = append(rows, r)
 		}
@@ -139,6 +140,13 @@ func unitRows(s api.Status) []row {
 		{"unit", strings.Join(filled("Timeball "+s.Version, s.Board, "up "+figure.Span(s.UptimeSeconds)), ", ")},
 		{"addresses", strings.Join(s.Addresses, ", ")},
 	}
+}
+
+func witnessRows(s api.Status) (rows []row) {
+	for _, w := range s.Witnesses {
+		rows = append(rows, row{"witness", w.Name + ": " + verdict.Witness(w)})
+	}
+	return rows
 }
 
 func bound(s api.Status) string {

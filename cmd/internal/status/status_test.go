@@ -27,6 +27,7 @@ func TestRunWritesVerdictAndFigures(t *testing.T) {
 		BoundReferenceSeconds: new(0.336e-6), RootDispersionSeconds: new(15.2588e-6), FrequencyRatio: new(-7.354e-6), SatellitesUsed: new(14),
 		Receiver: new("ZED-F9T\x1b[2J"), ModeSeconds: 273600, UptimeSeconds: 273660, Version: "0.1.0", Board: "Raspberry Pi 4",
 		PulsesAccepted: 86398, PulsesRefused: 2, RequestsAnswered: 12,
+		Witnesses: []api.Witness{{Name: "a.example", State: "agrees", OffsetSeconds: new(1e-3), DistanceSeconds: new(20e-3)}},
 	}}}
 	server := httptest.NewServer(web.New(web.Config{}, u))
 	defer server.Close()
@@ -40,6 +41,7 @@ func TestRunWritesVerdictAndFigures(t *testing.T) {
   frequency    −7.354 ppm, positive runs fast
   temperature  –
   processor    –
+  witness      a.example: agrees, +1.00 ms ± 20 ms
   satellites   14 in use
   receiver     ZED-F9T.[2J
   pulses       86 398 used, 2 refused
