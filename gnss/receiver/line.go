@@ -26,7 +26,7 @@ type line struct {
 
 	bytes int
 	first clock.Mono            // when the first of them came
-	good  map[scan.Protocol]int // packets with a right checksum
+	good  map[scan.Protocol]int // packets with a right checksum that are no answers
 	last  clock.Mono            // when the last of them came
 	timed map[scan.Protocol]int // of them those that name the second
 	marks clock.Mono            // when the last of these came
@@ -65,18 +65,24 @@ func (l *line) packet(p scan.Packet) {
 		l.echoes++
 		return
 	}
-	l.good[p.Protocol]++
 	l.last = p.End
 	report, err := l.decoder.Decode(p)
-	if err == nil && report.Ack != nil && len(l.acks) < cap(l.written) {
-		l.acks = append(l.acks, *report.Ack)
+	if err == nil && report.Ack != nil {
+		l.acks = append(l.acks[max(0, len(l.acks)-maxAcks):], *report.Ack)
+		return
 	}
+	if l.who.learn(p, report) {
+		return
+	}
+	l.good[p.Protocol]++
 	if report.Mark != nil || namesSecond(p) {
 		l.timed[p.Protocol]++
 		l.marks = p.End
 	}
-	l.who.learn(p, report)
 }
+
+// maxAcks is how many answers wait to be looked at; one is asked for at a time.
+const maxAcks = 8
 
 // wrote notes a frame that may come back.
 func (l *line) wrote(b []byte) {
@@ -113,7 +119,8 @@ func (l *line) told(n int) clock.Seconds {
 	return 10 * clock.Seconds(n) / clock.Seconds(l.baud) // start bit, eight bits, stop bit
 }
 
-// protocol returns the protocol of the messages that name the second, or of the most packets; of several a binary one.
+// protocol returns the protocol of the messages that name the second, or of others; of several a binary one, and "" where
+// only answers have come.
 func (l *line) protocol() string {
 	for _, heard := range []map[scan.Protocol]int{l.timed, l.good} {
 		for _, p := range []scan.Protocol{scan.UBX, scan.CASIC, scan.NMEA, scan.RTCM3} {
@@ -122,7 +129,7 @@ func (l *line) protocol() string {
 			}
 		}
 	}
-	return "nothing"
+	return ""
 }
 
 // name says what the line is, "ttyAMA0 at 9600 baud".
@@ -164,24 +171,32 @@ type who struct {
 // known reports whether the receiver has said who it is.
 func (w *who) known() bool { return w.ubx != nil || w.casic != nil || w.pcas || w.mtk }
 
-// learn takes the packets that tell.
-func (w *who) learn(p scan.Packet, r gnss.Report) {
+// learn takes the packets that tell, and reports whether p is one.
+func (w *who) learn(p scan.Packet, r gnss.Report) bool {
 	switch {
 	case p.Protocol == scan.UBX && ubx.FrameID(p.Data) == ubx.IDMonVER:
 		if m := new(ubx.MonVER); ubx.Unmarshal(p.Data, m) == nil {
 			w.ubx = m
 		}
+		return true
 	case p.Protocol == scan.CASIC && casic.FrameID(p.Data) == casic.IDMonVER:
 		if m := new(casic.MonVER); casic.Unmarshal(p.Data, m) == nil {
 			w.casic = m
 		}
+		return true
 	case p.Protocol == scan.NMEA && bytes.HasPrefix(p.Data, []byte("$PMTK705,")):
 		w.mtk = true
+		return true
 	case p.Protocol == scan.NMEA && r.Text != nil:
-		for _, begin := range []string{"SW=", "HW=", "IC="} { // of PCAS06, and of the same lines at the start
-			w.pcas = w.pcas || strings.HasPrefix(r.Text.Text, begin)
-		}
+		w.pcas = w.pcas || ofPCAS(r.Text.Text)
+		return ofPCAS(r.Text.Text)
 	}
+	return false
+}
+
+// ofPCAS reports whether a line of text is an answer to PCAS06; the same lines come at the start.
+func ofPCAS(line string) bool {
+	return strings.HasPrefix(line, "SW=") || strings.HasPrefix(line, "HW=") || strings.HasPrefix(line, "IC=")
 }
 
 // anyone is asked where it is not known what the receiver speaks.

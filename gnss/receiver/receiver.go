@@ -15,6 +15,7 @@
 package receiver
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -198,7 +199,7 @@ func (f *Finder) Line() string {
 	if f.phase != using {
 		return ""
 	}
-	return strings.ToUpper(f.line.protocol()) + " on " + f.line.name()
+	return cmp.Or(strings.ToUpper(f.line.protocol()), "a receiver") + " on " + f.line.name()
 }
 
 // Trouble says what is wrong, in words for people; "" = nothing. It changes with what is known, not with every try.

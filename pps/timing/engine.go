@@ -1,6 +1,7 @@
 package timing
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -103,7 +104,9 @@ type receiverState struct {
 	sky         *gnss.Satellites
 	text        string
 	serial      string
+	line        string // what is in use, where it is known
 	capture     string
+	pulse       string
 	temperature sensed
 	utilisation sensed
 	leap        *gnss.LeapNotice
@@ -211,20 +214,28 @@ func (e *Engine) Take(ev Event) {
 	case KindWitness:
 		e.witness(ev)
 	case KindPort:
-		if ev.Text == "" {
-			e.monitor.Reopened()
-		}
-		e.say("serial line", wellOr(ev.Text))
-		e.scanner.Flush(e.packet) // what comes from a line opened anew does not continue what came before
-		e.state.serial = ev.Text
+		e.port(ev)
 	case KindCapture:
 		e.say("pulse capture", wellOr(ev.Text))
-		e.state.capture = ev.Text
+		e.state.capture, e.state.pulse = ev.Text, ev.Where
 	case KindTick:
 		e.tick()
 	default:
 		e.refuse("unknown event")
 	}
+}
+
+// port takes how the serial line is. What comes from a line opened anew does not continue what came before.
+func (e *Engine) port(ev Event) {
+	anew := ev.Text != "" || e.state.serial != "" || e.state.line == ""
+	if anew {
+		e.scanner.Flush(e.packet)
+	}
+	if anew && ev.Text == "" {
+		e.monitor.Reopened()
+	}
+	e.say("serial line", cmp.Or(ev.Text, ev.Where, "well"))
+	e.state.serial, e.state.line = ev.Text, ev.Where
 }
 
 // read reads the clock; on error the last reading stays.

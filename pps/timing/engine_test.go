@@ -204,6 +204,22 @@ func TestEngineSaysWhatIsMissing(t *testing.T) {
 	b.want(b.run(1, act{}), discipline.FreeRunning, "line 18: busy")
 }
 
+func TestEngineSaysWhereAPulseIsMissing(t *testing.T) {
+	b := newBench(t, true)
+	b.engine.Take(Event{Kind: KindCapture, Where: "GPIO 18"})
+	b.engine.Take(Event{Kind: KindPort, Text: "nothing arrives on ttyAMA0"})
+	b.want(b.run(1, act{}), discipline.FreeRunning, "nothing arrives on ttyAMA0; no pulse on GPIO 18")
+	b.engine.Take(Event{Kind: KindPort, Where: "NMEA on ttyAMA0 at 9600 baud"})
+	b.want(b.run(1, act{}), discipline.FreeRunning, "NMEA on ttyAMA0 at 9600 baud, but nothing about a fix; no pulse on GPIO 18")
+	s := b.run(3, act{message: true, fix: true})
+	b.want(s, discipline.FreeRunning, "NMEA on ttyAMA0 at 9600 baud with a fix, but no pulse on GPIO 18")
+	if s.Line != "NMEA on ttyAMA0 at 9600 baud" || s.Serial != "" {
+		t.Errorf("line %q, serial %q", s.Line, s.Serial)
+	}
+	b.engine.Take(Event{Kind: KindPort, Text: "the receiver on ttyAMA0 has gone silent or changed its baud rate"})
+	b.want(b.run(3, act{pulse: true}), discipline.FreeRunning, "gone silent")
+}
+
 func TestEngineRefusesDatesBeforeTheFloor(t *testing.T) {
 	b := newBench(t, false)
 	b.engine.cfg.Floor = start

@@ -34,6 +34,9 @@ type Event struct {
 	Value  float64      `json:"value,omitempty"`
 	Text   string       `json:"text,omitempty"`
 
+	// Where names what is open, with KindPort and KindCapture: "NMEA on ttyAMA0 at 9600 baud", "GPIO 18".
+	Where string `json:"where,omitempty"`
+
 	// UTC is what the witness read; with KindEdge the second it marks, where its source knows that by itself.
 	UTC timescale.UTC `json:"utc,omitempty"`
 }

@@ -2,6 +2,7 @@ package timing
 
 import (
 	"maps"
+	"strings"
 
 	"timeball/gnss"
 	"timeball/gnss/integrity"
@@ -18,6 +19,7 @@ type Snapshot struct {
 
 	Receiver    string           `json:"receiver"` // what the receiver says it is, "" = unknown
 	Serial      string           `json:"serial"`   // what is wrong with the serial line, "" = nothing
+	Line        string           `json:"line"`     // the serial line in use, "NMEA on ttyAMA0 at 9600 baud"; "" = none or unknown
 	Text        string           `json:"text"`     // the receiver's last line of text
 	Fix         *gnss.Fix        `json:"fix"`
 	Sky         *gnss.Satellites `json:"sky"`
@@ -63,7 +65,7 @@ var horizons = []clock.Seconds{60, 600, 3600, 4 * 3600, 12 * 3600, 24 * 3600}
 func (e *Engine) publish() {
 	s := &Snapshot{
 		Estimate: e.estimate(), Counters: e.counters,
-		Receiver: e.decoder.Receiver(), Serial: e.state.serial, Text: e.state.text, Fix: e.state.fix, Sky: e.state.sky, Conditions: e.conditions,
+		Receiver: e.decoder.Receiver(), Serial: e.state.serial, Line: e.state.line, Text: e.state.text, Fix: e.state.fix, Sky: e.state.sky, Conditions: e.conditions,
 		Memory: e.memory, Stability: e.points, Temperature: e.state.temperature.fresh(e.now.Mono), Utilisation: e.state.utilisation.fresh(e.now.Mono),
 	}
 	s.Counters.Refused = e.refusals()
@@ -169,28 +171,47 @@ func (e *Engine) verify(est *discipline.Estimate) {
 // missing says in words what a unit that has not begun is waiting for.
 func (e *Engine) missing(reason string) string {
 	switch {
-	case e.state.serial != "" && e.state.capture != "":
-		return e.state.serial + "; " + e.state.capture
-	case e.state.serial != "" || e.state.capture != "":
-		return e.state.serial + e.state.capture
+	case e.unwell() != "":
+		return e.unwell()
 	case e.fixed && !e.pairing.Anchored() && e.dating.doubt != "" && e.now.Mono.Sub(e.dating.at) < fixLifetime:
 		return e.dating.doubt
 	case e.fixed && e.counters.Edges > 0 && !e.pairing.Anchored() && e.unpaired != "":
 		return "the receiver's messages do not tell the second: " + e.unpaired
 	case e.loop.Mode() == discipline.FreeRunning && e.snapshot != nil && e.snapshot.Estimate.EverLocked:
 		return reason
+	case !e.spoke && e.counters.Edges == 0 && e.state.line != "":
+		return e.state.line + ", but nothing about a fix; " + e.noPulse()
 	case !e.spoke && e.counters.Edges == 0:
 		return "neither messages nor pulses from the receiver"
 	case !e.spoke:
 		return "pulses come, but no message says which second they are"
 	case !e.fixed:
 		return "the receiver has no fix yet"
+	case e.counters.Edges == 0 && e.state.line != "":
+		return e.state.line + " with a fix, but " + e.noPulse()
 	case e.counters.Edges == 0:
 		return "the receiver has a fix, but no pulse comes"
 	case !e.pairing.Anchored():
 		return "waiting for messages that agree on the second"
 	}
 	return reason
+}
+
+// unwell says what is wrong with the serial line and the capture of the pulse, "" = nothing.
+func (e *Engine) unwell() string {
+	said := []string{e.state.serial, e.state.capture}
+	if e.state.serial != "" && e.state.capture == "" && e.state.pulse != "" && e.counters.Edges == 0 {
+		said[1] = e.noPulse()
+	}
+	return strings.Trim(strings.Join(said, "; "), "; ")
+}
+
+// noPulse says where the pulse was expected.
+func (e *Engine) noPulse() string {
+	if e.state.pulse == "" {
+		return "no pulse comes"
+	}
+	return "no pulse on " + e.state.pulse
 }
 
 // announced returns the leap second at the end of this UTC day, if there is one.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"timeball/board/sim"
+	"timeball/gnss/receiver"
 	"timeball/gnss/timescale"
 	"timeball/pps"
 	"timeball/pps/clock"
@@ -198,8 +199,8 @@ var (
 
 const rate = 115200 // baud
 
-// receiver is a GNSS receiver at the pins of a machine, with fix, sky and pulse from its first second.
-type receiver struct {
+// roof is a GNSS receiver at the pins of a machine, with fix, sky and pulse from its first second.
+type roof struct {
 	machine *machine
 	talker  *sim.Talker
 
@@ -213,10 +214,11 @@ type receiver struct {
 }
 
 // newHardware returns a machine with a receiver, which speaks while the test runs.
-func newHardware(t *testing.T) (*Hardware, *receiver) {
-	r := &receiver{machine: newMachine(), talker: sim.NewTalker(1, rate, 120*time.Millisecond)}
+func newHardware(t *testing.T) (*Hardware, *roof) {
+	r := &roof{machine: newMachine(), talker: sim.NewTalker(1, rate, 120*time.Millisecond)}
 	h := &Hardware{
-		BoardName: "bench", OpenPort: r.openPort, OpenEdges: r.openEdges, Steered: r.machine, Reader: r.machine.Read,
+		BoardName: "bench", Ports: onePort, Wanted: receiver.Found{Baud: rate}, OpenPort: r.openPort, OpenEdges: r.openEdges, Pulse: "GPIO 18",
+		Steered: r.machine, Reader: r.machine.Read,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -226,7 +228,7 @@ func newHardware(t *testing.T) (*Hardware, *receiver) {
 }
 
 // run sends each second's pulse and burst.
-func (r *receiver) run(ctx context.Context) {
+func (r *roof) run(ctx context.Context) {
 	for {
 		now := time.Now()
 		second := now.Truncate(time.Second).Add(time.Second)
@@ -249,7 +251,7 @@ func (r *receiver) run(ctx context.Context) {
 }
 
 // pulse captures the pulse of the second that has just begun.
-func (r *receiver) pulse() {
+func (r *roof) pulse() {
 	now, _ := r.machine.Read()
 	into := clock.Mono(time.Now().UnixNano() % int64(time.Second))
 	r.mu.Lock()
@@ -260,7 +262,10 @@ func (r *receiver) pulse() {
 	}
 }
 
-func (r *receiver) openPort() (Port, error) {
+// onePort lists the one line of the bench.
+func onePort() []string { return []string{"/dev/serial0"} }
+
+func (r *roof) openPort(string, int) (Port, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.opened++
@@ -271,7 +276,7 @@ func (r *receiver) openPort() (Port, error) {
 	return r.port, nil
 }
 
-func (r *receiver) openEdges() (EdgeSource, error) {
+func (r *roof) openEdges() (EdgeSource, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.opened++
@@ -283,14 +288,14 @@ func (r *receiver) openEdges() (EdgeSource, error) {
 }
 
 // tries returns how often line and capture were opened, in vain or not.
-func (r *receiver) tries() int {
+func (r *roof) tries() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.opened
 }
 
 // plug makes the line and the capture there from now on, or not: what is open ends.
-func (r *receiver) plug(absent, cut error) {
+func (r *roof) plug(absent, cut error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.absent, r.cut = absent, cut
@@ -306,7 +311,7 @@ func (r *receiver) plug(absent, cut error) {
 
 // memoryPort is a serial line in memory.
 type memoryPort struct {
-	r     *receiver
+	r     *roof
 	bytes chan []byte
 	gone  chan struct{}
 }
@@ -325,6 +330,8 @@ func (p *memoryPort) Read(b []byte) (n int, returned clock.Mono, err error) {
 	return n, now.Mono, err
 }
 
+func (p *memoryPort) Write(b []byte) (int, error) { return len(b), nil }
+
 func (p *memoryPort) Baud() int { return rate }
 
 func (p *memoryPort) Close() error {
@@ -338,7 +345,7 @@ func (p *memoryPort) Close() error {
 
 // memoryEdges is a capture in memory.
 type memoryEdges struct {
-	r     *receiver
+	r     *roof
 	edges chan pps.Edge
 }
 

@@ -1,7 +1,6 @@
 package appliance
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"math"
@@ -9,21 +8,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"timeball/gnss/receiver"
 	"timeball/pps"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
 	"timeball/pps/timing"
 	"timeball/server"
 )
-
-// Port is an open serial line.
-type Port interface {
-	// Read waits for bytes, at most a moment, and returns when they were read. Nothing and no error is silence.
-	Read(p []byte) (n int, returned clock.Mono, err error)
-	// Baud returns the line's rate, 0 where it says nothing about the time of a byte.
-	Baud() int
-	Close() error
-}
 
 // EdgeSource is an open capture of the pulse.
 type EdgeSource interface {
@@ -35,11 +26,20 @@ type EdgeSource interface {
 // Thermometer reads the SoC's temperature in degrees Celsius.
 type Thermometer interface{ Read() (float64, error) }
 
-// Hardware is a machine with a receiver. A part that can't be opened is tried again every few seconds; the others go on.
+// Hardware is a machine with a receiver at one of its serial lines. A part that can't be opened is tried again every few
+// seconds; the others go on.
 type Hardware struct {
-	BoardName   string
-	OpenPort    func() (Port, error)
-	OpenEdges   func() (EdgeSource, error)
+	BoardName string
+
+	Ports    func() []string // serial lines that a receiver may be at, the likeliest first
+	OpenPort func(path string, baud int) (Port, error)
+	Wanted   receiver.Found       // what is configured of the line, tried first
+	Worked   receiver.Found       // what worked before the restart, tried next
+	KeepLine func(receiver.Found) // keeps what works now for the next start; nil: it is not kept
+
+	OpenEdges func() (EdgeSource, error)
+	Pulse     string // where the pulse is expected, "GPIO 18"; "" = not said
+
 	Thermometer Thermometer                   // nil: none
 	Utilisation func() (float64, bool, error) // nil: none
 	Steered     discipline.Clock              // used by New and the goroutine of Run only
@@ -183,59 +183,13 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// readPort reads the serial line, and opens it again when it is gone.
-func (h *Hardware) readPort(ctx context.Context, to sender) {
-	said := ""
-	say := func(text string) {
-		if text != said {
-			said = text
-			to.state(timing.Event{Kind: timing.KindPort, At: h.mono(), Text: text})
-		}
-	}
-	for {
-		p, err := h.OpenPort()
-		if err == nil {
-			say("")
-			err = h.readOpen(ctx, p, to)
-			p.Close() // whatever it says, the line is opened anew
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		say(err.Error())
-		if !pause(ctx, retryAfter) {
-			return
-		}
-	}
-}
-
-// readOpen reads until the line is gone or ctx is done.
-func (h *Hardware) readOpen(ctx context.Context, p Port, to sender) error {
-	buffer := make([]byte, 4096)
-	var byteTime clock.Seconds
-	if baud := p.Baud(); baud > 0 {
-		byteTime = 10 / clock.Seconds(baud) // start bit, eight bits, stop bit
-	}
-	for ctx.Err() == nil {
-		n, returned, err := p.Read(buffer)
-		if n > 0 {
-			first := returned.Add(-byteTime * clock.Seconds(n-1))
-			to.send(timing.Event{Kind: timing.KindBytes, At: first, Bytes: bytes.Clone(buffer[:n]), Baud: p.Baud()})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // readEdges captures the pulse, and opens the capture again when it ends.
 func (h *Hardware) readEdges(ctx context.Context, to sender) {
 	said := ""
 	say := func(text string) {
 		if text != said {
 			said = text
-			to.state(timing.Event{Kind: timing.KindCapture, At: h.mono(), Text: text})
+			to.state(timing.Event{Kind: timing.KindCapture, At: h.mono(), Text: text, Where: h.Pulse})
 		}
 	}
 	for {

@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -99,8 +100,8 @@ func describeReceiver(status *api.Status, s *timing.Snapshot) {
 	if s.Receiver != "" {
 		status.Receiver = &s.Receiver
 	}
-	if s.Serial != "" {
-		status.Serial = &s.Serial
+	if line := cmp.Or(s.Serial, s.Line); line != "" {
+		status.Serial = &line
 	}
 	if s.Fix != nil && s.Fix.SatellitesUsed >= 0 {
 		status.SatellitesUsed = some(s.Fix.SatellitesUsed)

@@ -88,7 +88,7 @@ func consistent(s api.Status) string {
 func TestStatusIsOfOneInstant(t *testing.T) {
 	cfg := quiet()
 	cfg.Engine.Loop.Bias, cfg.Engine.Loop.BiasRange = 6e-6, 4e-6
-	u := newUnit(t, cfg, newRushed(t, 300*time.Second))
+	u := newUnit(t, cfg, newRushed(t, 3000*time.Second))
 	ended := make(chan error)
 	go func() { ended <- u.Run(t.Context()) }()
 	var readers sync.WaitGroup

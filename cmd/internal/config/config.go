@@ -42,7 +42,7 @@ const maxSize = 64 << 10
 func Default() Config {
 	return Config{
 		Board:  Board{Kind: "auto", State: "/var/lib/timeball"},
-		GNSS:   GNSS{Device: "/dev/serial0", Baud: 9600},
+		GNSS:   GNSS{Device: "auto"},
 		PPS:    PPS{Source: "gpio", Config: gpiopps.Default()},
 		Server: Server{Listening: server.Default(), Claims: publish.Default()},
 		Web:    Web{HTTP: ":80"},

@@ -186,7 +186,7 @@ func TestParseRefuses(t *testing.T) {
 		{"board", "board.kind = \"pi\"", `config: board.kind: "pi": neither "auto" nor "sim"`},
 		{"relative path", "board.state = \"state\"", `config: board.state: "state": not an absolute path`},
 		{"path with dots", "gnss.device = \"/dev/../etc\"", `config: gnss.device: "/dev/../etc": not an absolute path`},
-		{"baud", "gnss.baud = 9601", "config: gnss.baud: 9601: none of [4800 9600 19200 38400 57600 115200 230400 460800 921600]"},
+		{"baud", "gnss.baud = 9601", "config: gnss.baud: 9601: neither 0 nor one of [4800 9600 19200 38400 57600 115200 230400 460800 921600]"},
 		{"pulse source", "pps.source = \"polled\"", `config: pps.source: "polled": not "gpio"`},
 		{"header pin", "pps.line = \"P1_6\"", `config: pps.line: "P1_6": this header pin is GROUND, not a GPIO`},
 		{"latency alone", "pps.latency_seconds = 1e-6", "config: pps.latency_seconds, pps.latency_range_seconds: one is given and the other is not"},

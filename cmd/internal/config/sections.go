@@ -35,9 +35,9 @@ func (b Board) Validate() error {
 
 // GNSS is the section [gnss].
 type GNSS struct {
-	// Device is the serial line of the receiver.
+	// Device is the serial line that the receiver is looked for at first; "auto": at any.
 	Device string `toml:"device"`
-	// Baud is its rate in bits per second.
+	// Baud is the rate that is tried first, in bits per second; 0 = any.
 	Baud int `toml:"baud"`
 	// AcceptRollover is the operator's word that a receiver with dates of the past is some 1024 weeks early.
 	AcceptRollover bool `toml:"accept_rollover"`
@@ -49,8 +49,11 @@ var bauds = []int{4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 92160
 // Validate returns what is wrong with g, naming the key.
 func (g GNSS) Validate() error {
 	var rate error
-	if !slices.Contains(bauds, g.Baud) {
-		rate = fmt.Errorf("config: gnss.baud: %d: none of %v", g.Baud, bauds)
+	if g.Baud != 0 && !slices.Contains(bauds, g.Baud) {
+		rate = fmt.Errorf("config: gnss.baud: %d: neither 0 nor one of %v", g.Baud, bauds)
+	}
+	if g.Device == "auto" {
+		return rate
 	}
 	return errors.Join(absolute("gnss.device", g.Device), rate)
 }

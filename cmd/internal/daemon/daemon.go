@@ -312,5 +312,5 @@ func (p program) newBoard(o options, cfg config.Config, u *appliance.Config) (ap
 	if !info.Attachable() {
 		return nil, errNothing
 	}
-	return newHardware(info, cfg, u), nil
+	return newHardware(p.host, info, cfg, u), nil
 }

@@ -2,13 +2,13 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 
 	"timeball/board"
 	"timeball/cmd/internal/appliance"
 	"timeball/cmd/internal/config"
-	"timeball/gnss/port"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
 	"timeball/pps/gpiopps"
@@ -18,17 +18,20 @@ import (
 var errNothing = errors.New("-board auto: no GPIO chip, no /dev/pps* and no serial device on this machine: " +
 	"nothing to take time from (-board sim simulates a receiver)")
 
-// newHardware is -board auto: this machine, of which info is known.
-func newHardware(info board.Info, cfg config.Config, u *appliance.Config) *appliance.Hardware {
+// newHardware is -board auto: this machine, of which info is known. host finds out anew what is plugged in.
+func newHardware(host func() board.Info, info board.Info, cfg config.Config, u *appliance.Config) *appliance.Hardware {
 	latency := cfg.PPS.Latency(info.Latency)
 	u.Engine.Loop.Bias, u.Engine.Loop.BiasRange = clock.Seconds(latency.Bias), clock.Seconds(latency.HalfRange)
 	h := &appliance.Hardware{
 		BoardName: info.Model,
-		OpenPort:  func() (appliance.Port, error) { return port.Open(cfg.GNSS.Device, cfg.GNSS.Baud) },
 		OpenEdges: func() (appliance.EdgeSource, error) { return gpiopps.Open(cfg.PPS.Config) },
 		Steered:   steered(cfg.Clock.Monitor),
 		Reader:    sysclock.NewMonitor().Read,
 	}
+	if line, err := gpiopps.Offset(cfg.PPS.Line); err == nil {
+		h.Pulse = fmt.Sprintf("GPIO %d", line)
+	}
+	addLines(h, host, cfg.GNSS, u, os.DirFS("/"))
 	if h.BoardName == "" {
 		h.BoardName = "unknown board"
 	}
