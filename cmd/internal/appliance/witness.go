@@ -156,14 +156,18 @@ func (u *Unit) heard(r witness.Report, independent bool) {
 	}
 }
 
-// noteWitness keeps what a witness said for the page, beside what this unit's clock shows, and logs a change of its state.
+// noteWitness keeps what a witness said for the page, beside what this unit's clock shows. That it has fallen silent, or is
+// back, is logged here; whether it agrees, by the Engine.
 func (u *Unit) noteWitness(r witness.Report, independent bool) {
 	p, now := u.published.Load(), u.board.Served().Now()
 	w := witnessed{report: r, independent: independent, reading: now, sure: p.reference.Check(now) == ntp.Certain}
 	w.bound = p.snapshot.Estimate.Bound.Total() + grown(&p.snapshot.Estimate, now)
 	before := u.witnesses.note(w)
-	if after := w.state(now, w.sure, w.bound); after != before {
-		u.cfg.Log.Info("witness changed", "name", r.Name, "from", before, "to", after, "error", r.Error)
+	switch after := w.state(now, w.sure, w.bound); {
+	case after == stateSilent && before != stateSilent:
+		u.cfg.Log.Warn("witness is silent", "name", r.Name, "error", r.Error)
+	case before == stateSilent && after != stateSilent:
+		u.cfg.Log.Info("witness is back", "name", r.Name)
 	}
 }
 

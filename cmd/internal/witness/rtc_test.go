@@ -94,6 +94,14 @@ func TestRTCThatTellsNothing(t *testing.T) {
 			t.Error("a date before 1970 is believed")
 		}
 		f = &fakeRTC{booted: time.Now()}
+		asleep := func() (clock.Reading, bool) {
+			now, ok := f.now()
+			now.Boot += clock.Boot(now.Mono) * 10 // it sleeps most of the time
+			return now, ok
+		}
+		if _, err := awaitChange(t.Context(), f, asleep); !errors.Is(err, errSlept) {
+			t.Errorf("asleep: %v", err)
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := awaitChange(ctx, f, f.now); !errors.Is(err, context.Canceled) {
@@ -220,6 +228,10 @@ func TestKeeperSetsAnRTCThatIsWrong(t *testing.T) {
 					t.Error("it was set before the unit knew the time")
 				}
 				f.settled = true
+				time.Sleep(2 * time.Minute)
+				if !tt.monitor && kept.Spread > 0.02 {
+					t.Errorf("measured after it was set: %+v", kept)
+				}
 				time.Sleep(72 * time.Hour)
 				f.settled = false
 				time.Sleep(time.Hour)
