@@ -80,7 +80,8 @@ type Device struct {
 	heardAt   timescale.UTC // the last byte on in
 	replyTo   timescale.UTC // its last byte was there then
 	last      Moment        // that was spoken of
-	solutions int           // since the power came
+	sky       []constellation
+	solutions int // since the power came
 	talker    *Talker
 	known     []uint16 // binary messages that it has, in the order in which they are sent
 
@@ -213,7 +214,7 @@ func (d *Device) Burst(m Moment) []byte {
 
 // compose makes the messages of a solution, the most important first.
 func (d *Device) compose(m Moment, say func([]byte)) {
-	d.last = m
+	d.last, d.sky = m, d.look(m)
 	n := d.solutions
 	d.solutions++
 	due := func(rate int) bool { return rate > 0 && n%rate == 0 }

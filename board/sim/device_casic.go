@@ -209,7 +209,7 @@ var casicSystems = map[string]uint8{"GP": 0, "GB": 1, "GA": 3}
 
 // casicPlace makes the messages of a place.
 func (d *Device) casicPlace(id casic.ID, m Moment, say func([]byte)) {
-	sky, p := d.look(m), d.talker.placed(m)
+	sky, p := d.sky, d.talker.placed(m)
 	height, sep := float32(p.Altitude+geoid), float32(geoid)
 	x, y, z := ecef(p.Latitude, p.Longitude, p.Altitude+geoid)
 	if !m.Fix {
@@ -365,7 +365,7 @@ func (d *Device) casicSky(id casic.ID, m Moment, say func([]byte)) {
 	all := &casic.Nav2SAT{}
 	_, in := m.tai().GPS().Week()
 	all.TOW = uint32(in / 1e6)
-	for _, c := range d.look(m) {
+	for _, c := range d.sky {
 		system := casicSystems[c.talker]
 		info := &casic.NavINFO{Of: casic.IDNavGPSINFO + casic.ID(system), RunTime: d.runTime(), NumFixSv: uint8(len(c.used)), System: system}
 		for i, v := range c.seen {

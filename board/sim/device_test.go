@@ -163,8 +163,11 @@ func TestDeviceTellsPulseLeapAndHealth(t *testing.T) {
 		}
 		t.Run(kind.String(), func(t *testing.T) {
 			d := NewDevice(DeviceConfig{Kind: kind, Binary: true})
+			for _, id := range d.known { // all that it can say
+				d.set.rates[id] = 1
+			}
 			decoder, scanner := decode.New(), scan.New()
-			told := map[string]bool{}
+			told, marks := map[string]bool{}, map[string]bool{}
 			for k := range timescale.UTC(10) {
 				m := Ordinary(june+k*second, true)
 				m.Antenna, m.Jamming, m.Spoofing = gnss.AntennaOpen, gnss.ThreatCritical, gnss.ThreatCritical
@@ -186,9 +189,15 @@ func TestDeviceTellsPulseLeapAndHealth(t *testing.T) {
 						told["pulse"] = told["pulse"] || p.Valid && p.HasQuantisation
 					}
 					if l := r.Leap; l != nil {
-						told["offset"] = l.TAIOffset == 35
-						if l.Announces {
-							told["leap"] = l.Leap == clock.LeapInsert && l.At == leap
+						told["offset"], told["leap"] = true, told["leap"] || l.Announces
+						if l.TAIOffset != 35 || l.Announces && (l.Leap != clock.LeapInsert || l.At != leap) {
+							t.Errorf("%s: %+v", l.Message, *l)
+						}
+					}
+					if k := r.Mark; k != nil && k.Valid {
+						marks[k.Message] = true
+						if utc, ok := k.Second(); !ok || utc != m.UTC || !k.FullUTC {
+							t.Errorf("%s: %+v, want %v", k.Message, *k, m.UTC)
 						}
 					}
 					if h := r.Health; h != nil {
@@ -204,6 +213,9 @@ func TestDeviceTellsPulseLeapAndHealth(t *testing.T) {
 				"ubx-10": {"pulse", "offset", "leap", "antenna", "jamming", "spoofing"}, "casic-1": {"pulse", "offset", "leap", "antenna"},
 				"casic-2": {"pulse", "offset", "leap", "antenna", "jamming", "spoofing"},
 			}[kind.String()]
+			if n := map[Kind]int{KindUBX6: 3, KindUBX7: 4, KindUBX8: 6, KindUBX9: 5, KindUBX10: 5, KindCASIC1: 1, KindCASIC2: 4}[kind]; len(marks) != n {
+				t.Errorf("%d kinds of marks, want %d: %v", len(marks), n, marks)
+			}
 			for _, what := range want {
 				if !told[what] {
 					t.Errorf("%s is not told: %v", what, told)
@@ -323,6 +335,11 @@ func TestDeviceObeys(t *testing.T) {
 			"CFG-VALSET with a key that it hasn't, nothing changes",
 			DeviceConfig{Kind: KindUBX10},
 			ubx.Append(nil, &ubx.CfgVALSET{Layers: ubx.LayerRAM, Items: []ubx.Item{{Key: ubx.KeyRateMeas, Value: 100}, {Key: ubx.KeyTModeMode, Value: 1}}}),
+			changed{Baud: 38400, Interval: 1000, Packets: append(slices.Clone(text), "GAGSV", "GBGSV", "GPGSV"), Acks: []gnss.Ack{nak(6, 0x8A)}},
+		},
+		{
+			"CFG-VALSET of a message that it hasn't", DeviceConfig{Kind: KindUBX10},
+			ubx.Append(nil, &ubx.CfgVALSET{Layers: ubx.LayerRAM, Items: []ubx.Item{{Key: ubx.KeyUART1OutNMEA, Value: 0}, {Key: ubx.KeyMsgTimSVIN, Value: 1}}}),
 			changed{Baud: 38400, Interval: 1000, Packets: append(slices.Clone(text), "GAGSV", "GBGSV", "GPGSV"), Acks: []gnss.Ack{nak(6, 0x8A)}},
 		},
 		{
@@ -504,5 +521,53 @@ func TestWorldHearsItsDevice(t *testing.T) {
 	hear(1)
 	if n := len(ofKind(listen(w, 10*time.Second), timing.KindEdge)); n > 0 {
 		t.Errorf("%d pulses of a receiver that was told to give none", n)
+	}
+}
+
+// What a receiver declares of its pulses is what they are off by its own clock: corrected by it, only the other noise is
+// left. The second generation of CASIC has no room for more than 12.7 ns.
+func TestDeclaredQuantisationIsInThePulse(t *testing.T) {
+	m := named(t, "pi-hwts")
+	if m.Gauss != 10e-9 || m.Sawtooth != 20e-9 {
+		t.Fatalf("the model has %v and %v", m.Gauss, m.Sawtooth)
+	}
+	for _, kind := range []Kind{KindUBX6, KindUBX8, KindUBX9, KindCASIC1, KindCASIC2} {
+		for _, backwards := range []bool{false, true} {
+			if testing.Short() && backwards {
+				continue
+			}
+			m.Sawtooth = 20e-9
+			if kind == KindCASIC2 {
+				m.Sawtooth = 12e-9
+			}
+			w := New(Config{
+				Model: m, Seed: 5, Start: start,
+				Receiver: NewDevice(DeviceConfig{Kind: kind, Baud: 115200, Binary: true, Delay: 50 * time.Millisecond, Backwards: backwards}),
+			})
+			declared := map[timescale.UTC]float64{}
+			scanner, decoder := scan.New(), decode.New()
+			for _, e := range ofKind(listen(w, 3000*time.Second), timing.KindBytes) {
+				scanner.Write(e.At, 10/clock.Seconds(e.Baud), e.Bytes, func(p scan.Packet) {
+					if r, _ := decoder.Decode(p); r.Pulse != nil && r.Pulse.Valid {
+						declared[r.Pulse.UTC] = float64(r.Pulse.Quantisation)
+					}
+				})
+			}
+			nature := Generate(m, 5, 0)
+			var rest []float64
+			for k := range timescale.UTC(3000) {
+				s, _ := nature.Second()
+				if q, ok := declared[start+k*second]; ok && backwards {
+					rest = append(rest, float64(s.PulseNoise)-q)
+				} else if ok {
+					rest = append(rest, float64(s.PulseNoise)+q)
+				}
+			}
+			if len(rest) < 2990 {
+				t.Errorf("%v: %d pulses of 3000 declared", kind, len(rest))
+			}
+			_, sd := moments(rest)
+			within(t, kind.String()+": sigma of what is left", sd, m.Gauss, sigmas*m.Gauss/math.Sqrt(2*3000))
+		}
 	}
 }

@@ -59,7 +59,7 @@ func (d *Device) sentence(kind string, m Moment, say func([]byte)) {
 		say(nmea.AppendTXT(nil, "GP", "ANTENNA "+antennaWord(m.Antenna)))
 		return
 	}
-	say(d.talker.append(nil, kind, talker, m, d.look(m)))
+	say(d.talker.append(nil, kind, talker, m, d.sky))
 }
 
 func antennaWord(a gnss.Antenna) string {

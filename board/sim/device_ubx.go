@@ -412,7 +412,7 @@ func (d *Device) ubxTime(id ubx.ID, m Moment, tow uint32, say func([]byte)) {
 	}
 	if m.Fix {
 		p := d.talker.placed(m)
-		pvt.FixType, pvt.Flags, pvt.NumSV = 3, ubx.FixOK, uint8(inUse(d.look(m)))
+		pvt.FixType, pvt.Flags, pvt.NumSV = 3, ubx.FixOK, uint8(inUse(d.sky))
 		pvt.Lat, pvt.Lon = angle(p.Latitude), angle(p.Longitude)
 		pvt.HMSL, pvt.Height = int32(p.Altitude*1e3), int32((p.Altitude+geoid)*1e3)
 		pvt.HAcc, pvt.VAcc, pvt.SAcc, pvt.PDOP = 1500, 2200, 90, 140
@@ -456,7 +456,7 @@ func (d *Device) ubxPlace(id ubx.ID, m Moment, week int, tow uint32, say func([]
 	case id == ubx.IDNavSOL && m.Fix:
 		say(ubx.Append(nil, &ubx.NavSOL{
 			ITOW: tow, Week: int16(week), GPSFix: fix, Flags: flags, X: cm(x), Y: cm(y), Z: cm(z),
-			PAcc: 180, PDOP: 140, NumSV: uint8(inUse(d.look(m))),
+			PAcc: 180, PDOP: 140, NumSV: uint8(inUse(d.sky)),
 		}))
 	case id == ubx.IDNavSOL:
 		say(ubx.Append(nil, &ubx.NavSOL{ITOW: tow, Week: int16(week), PAcc: unknown, PDOP: 9999}))
@@ -532,7 +532,7 @@ const gpsBegin timescale.UTC = 315964800 * timescale.Second // 1980-01-06
 func (d *Device) ubxSky(id ubx.ID, m Moment, tow uint32, say func([]byte)) {
 	sat := &ubx.NavSAT{ITOW: tow, Version: 1}
 	info := &ubx.NavSVINFO{ITOW: tow, GlobalFlags: uint8(d.cfg.Kind-KindUBX6) + 2}
-	for _, c := range d.look(m) {
+	for _, c := range d.sky {
 		for _, v := range c.seen {
 			used := slices.Contains(c.used, v.ID)
 			flags := uint32(4)

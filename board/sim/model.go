@@ -94,6 +94,9 @@ func ModelNames() []string {
 type Second struct {
 	Frequency   clock.Ratio   // of the oscillator, from this second to the next
 	PulseNoise  clock.Seconds // of this second's pulse, late positive
+	Sawtooth    clock.Seconds // the part of PulseNoise that the receiver knows: its clock ticks only so often
+	Following   clock.Seconds // the same of the next second's pulse
+	Declared    bool          // it knows both
 	Pulse       bool          // there is a pulse and a fix
 	Temperature float64       // degrees Celsius, as the SoC's sensor reads
 	Utilisation float64       // as observed; noise may carry it outside 0..1
@@ -122,6 +125,7 @@ type generated struct {
 	ou, load, walk, soc, crystal   float64
 	felt                           float64 // degrees that the frequency follows
 	heating                        float64 // degrees
+	following                      pulse   // of the next second
 	weather, loads, white, walking *rand.Rand
 	noise, sensor, usage           *rand.Rand
 
@@ -142,6 +146,7 @@ func Generate(m Model, seed uint64, y0 clock.Ratio) Nature {
 	}
 	g.soc = g.ambient()
 	g.crystal, g.can, g.felt = g.soc, g.soc, g.soc
+	g.following = g.pulse()
 	g.usageSigma = usageSigma
 	if m.Mismatch.Usage > 0 {
 		g.usageSigma = m.Mismatch.Usage
@@ -171,11 +176,16 @@ func (g *generated) Second() (Second, bool) {
 	g.soc += (ambient + socLoad*g.load - g.soc) / socTau
 	g.warmCrystal(ambient + crystalLoad*g.load)
 	g.felt = slack(g.felt, g.crystal, m.Mismatch.Hysteresis)
+	now := g.following
+	g.following = g.pulse()
 	s := Second{
 		Pulse:       true,
 		Temperature: g.read(),
 		Utilisation: g.load + g.usageSigma*g.usage.NormFloat64(),
-		PulseNoise:  clock.Seconds(g.pulseNoise()),
+		PulseNoise:  now.noise,
+		Sawtooth:    now.sawtooth,
+		Following:   g.following.sawtooth,
+		Declared:    true,
 		Frequency: clock.Ratio(g.y0 + m.Aging*float64(g.k) + g.walk + m.C1*g.felt + m.C2*g.felt*g.felt +
 			m.WhiteFM*g.white.NormFloat64()),
 	}
@@ -199,14 +209,19 @@ func (g *generated) stepLoad() {
 	}
 }
 
-func (g *generated) pulseNoise() float64 {
+// pulse is how late a pulse is: in all, and by the receiver's own clock.
+type pulse struct{ noise, sawtooth clock.Seconds }
+
+// pulse draws the noise of the next pulse. It has a random stream of its own, which is drawn from a second ahead.
+func (g *generated) pulse() pulse {
 	m := &g.m
-	v := m.Gauss*g.noise.NormFloat64() + m.Sawtooth*(2*g.noise.Float64()-1)
+	gauss, sawtooth := m.Gauss*g.noise.NormFloat64(), m.Sawtooth*(2*g.noise.Float64()-1)
+	v := gauss + sawtooth
 	if p, late := g.noise.Float64(), g.noise.ExpFloat64(); p < m.TailP {
 		v += m.TailT * late
 	}
 	if p, late := g.noise.Float64(), g.noise.Float64(); p < m.OutlierP {
 		v += m.OutlierM * late
 	}
-	return v
+	return pulse{clock.Seconds(v), clock.Seconds(sawtooth)}
 }

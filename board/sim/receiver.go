@@ -69,16 +69,29 @@ func (w *World) speak(now, utc timescale.UTC, fix bool) {
 		return
 	}
 	baud, delay := w.cfg.Receiver.Line()
-	start := now + timescale.UTC(delay)
+	start, ahead := now+timescale.UTC(delay), 0
 	for start < now { // it speaks of a pulse to come
-		utc, start = utc+second, start+second
+		utc, start, ahead = utc+second, start+second, ahead+1
 	}
-	m := Ordinary(utc, fix)
+	m := w.moment(utc, fix, ahead)
 	if w.device != nil {
 		w.at(appointment{at: start, do: (*World).deviceSpeaks, moment: &m})
 		return
 	}
 	w.send(w.cfg.Receiver.Burst(m), baud, max(start, w.lineFree))
+}
+
+// moment returns what the receiver knows of the second that it takes for utc, so many seconds after this one.
+func (w *World) moment(utc timescale.UTC, fix bool, ahead int) Moment {
+	m := Ordinary(utc, fix)
+	switch s := &w.second; {
+	case !s.Declared:
+	case ahead == 0:
+		m.Quantisation, m.Quantised, m.NextQuantisation, m.NextQuantised = s.Sawtooth, true, s.Following, true
+	case ahead == 1:
+		m.Quantisation, m.Quantised = s.Following, true
+	}
+	return m
 }
 
 // send puts bytes on the line from start on. Without a baud rate they come all at once, as over USB.

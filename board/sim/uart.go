@@ -29,6 +29,7 @@ type sent struct {
 // line is one direction of a serial line.
 type line struct {
 	bytes []sent        // in order, no two at once
+	head  int           // those before it have been listened to
 	free  timescale.UTC // the last of them has been sent
 	baud  int           // of the listener
 	from  timescale.UTC // it waits for a falling edge since then
@@ -53,7 +54,7 @@ func (l *line) send(at timescale.UTC, baud int, b []byte) {
 	}
 	l.free = at + bits(float64(bitsOfByte*len(b)), baud)
 	if over := len(l.bytes) - maxSent; over > 0 {
-		l.bytes = slices.Delete(l.bytes, 0, over)
+		l.bytes, l.head = slices.Delete(l.bytes, 0, over), max(0, l.head-over)
 	}
 }
 
@@ -63,9 +64,9 @@ func (l *line) cut(at timescale.UTC) (rest []byte) {
 	for _, s := range l.bytes[n:] {
 		rest = append(rest, s.value)
 	}
-	l.bytes, l.free = l.bytes[:n], min(l.free, at)
+	l.bytes, l.head, l.free = l.bytes[:n], min(l.head, n), min(l.free, at)
 	if n > 0 {
-		l.free = l.bytes[n-1].at + bits(bitsOfByte, l.bytes[n-1].baud)
+		l.free = l.bytes[n-1].end()
 	}
 	return rest
 }
@@ -75,6 +76,9 @@ func (l *line) cut(at timescale.UTC) (rest []byte) {
 func (l *line) listen(to timescale.UTC, baud int) (b Byte, ok bool) {
 	if baud != l.baud {
 		l.baud, l.from = baud, max(l.from, l.until)
+	}
+	if b, ok := l.plain(to, baud); ok {
+		return b, true
 	}
 	for {
 		edge, ok := l.falling(l.from)
@@ -98,6 +102,29 @@ func (l *line) listen(to timescale.UTC, baud int) (b Byte, ok bool) {
 		return b, true
 	}
 }
+
+// plain is listen where all is well: what is next on the line is the begin of a byte at the listener's own rate.
+func (l *line) plain(to timescale.UTC, baud int) (b Byte, ok bool) {
+	for l.head < len(l.bytes) && l.bytes[l.head].stop() <= l.from { // behind it nothing falls
+		l.head++
+	}
+	if l.head == len(l.bytes) {
+		return Byte{}, false
+	}
+	s := l.bytes[l.head]
+	stop := s.at + bits(9.5, baud)
+	if s.at < l.from || s.baud != baud || stop > to {
+		return Byte{}, false
+	}
+	l.from = stop
+	return Byte{At: stop, Value: s.value}, true
+}
+
+// stop returns when the stop bit begins.
+func (s sent) stop() timescale.UTC { return s.at + bits(bitsOfByte-1, s.baud) }
+
+// end returns when the stop bit ends.
+func (s sent) end() timescale.UTC { return s.at + bits(bitsOfByte, s.baud) }
 
 // index returns the last byte that begins at or before t, -1 when there is none.
 func (l *line) index(t timescale.UTC) int {
@@ -124,7 +151,7 @@ func (s sent) high(n int) bool { return n > 8 || n > 0 && s.value>>(n-1)&1 == 1 
 func (l *line) falling(t timescale.UTC) (edge timescale.UTC, ok bool) {
 	for i := max(0, l.index(t)); i < len(l.bytes); i++ {
 		s := l.bytes[i]
-		if s.at+bits(bitsOfByte, s.baud) <= t {
+		if s.end() <= t {
 			continue
 		}
 		for n := range bitsOfByte {
@@ -140,11 +167,11 @@ func (l *line) falling(t timescale.UTC) (edge timescale.UTC, ok bool) {
 // forget drops what a listener won't look at again.
 func (l *line) forget() {
 	n := 0
-	for n < len(l.bytes) && l.bytes[n].at+bits(bitsOfByte, l.bytes[n].baud) < l.from {
+	for n < len(l.bytes) && l.bytes[n].end() < l.from {
 		n++
 	}
 	if n > 0 {
-		l.bytes = slices.Delete(l.bytes, 0, n)
+		l.bytes, l.head = slices.Delete(l.bytes, 0, n), max(0, l.head-n)
 	}
 }
 

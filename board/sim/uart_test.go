@@ -136,3 +136,15 @@ func TestCutLineGoesOnAtAnotherRate(t *testing.T) {
 		}
 	}
 }
+
+// A listener that changes its rate in the middle of a byte begins with what falls behind that.
+func TestListenerThatChangesItsRateBeginsAnew(t *testing.T) {
+	var l line
+	l.send(0, 9600, []byte{0xF0, 0x31})
+	if got := l.hear(bits(4.7, 9600), 4800); len(got) > 0 { // a start bit has begun, which at 4800 baud goes on
+		t.Errorf("% x", values(got))
+	}
+	if got := values(l.hear(second, 9600)); !bytes.Equal(got, []byte{0x31}) {
+		t.Errorf("read % x, want 31: the rest of the first byte has no edge", got)
+	}
+}
