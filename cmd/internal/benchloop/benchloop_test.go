@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"timeball/board/sim"
+	"timeball/cmd/internal/direct"
 )
 
 func model(t *testing.T, name string) sim.Model {
@@ -31,13 +34,13 @@ func TestSteadyStateIsWithinItsFigures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, err := steady.run(model(t, name), 1, true, true)
+			r, err := steady.run(model(t, name), 1, how{sensors: true, scored: true})
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Logf("SD %.3g, p99 %.3g, bias %.3g", r.sd, r.p99, r.bias)
-			if r.sd > 1.05*want.sd || r.p99 > 1.05*want.p99 || math.Abs(r.bias) > 1.05*want.bias || r.dishonest > 0 {
-				t.Errorf("SD %.3g, p99 %.3g, bias %.3g, dishonest %d, want at most %+v and none", r.sd, r.p99, r.bias, r.dishonest, want)
+			if r.sd > 1.05*want.sd || r.p99 > 1.05*want.p99 || math.Abs(r.bias) > 1.05*want.bias || r.score.Dishonest > 0 {
+				t.Errorf("SD %.3g, p99 %.3g, bias %.3g, dishonest %d, want at most %+v and none", r.sd, r.p99, r.bias, r.score.Dishonest, want)
 			}
 		})
 	}
@@ -48,7 +51,7 @@ func TestColdStartIsWithinItsFigures(t *testing.T) {
 		x := cold
 		x.seconds = 300
 		for seed := uint64(1); seed <= 5; seed++ {
-			r, err := x.run(model(t, name), seed, true, false)
+			r, err := x.run(model(t, name), seed, how{sensors: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,7 +68,7 @@ func TestHoldoverIsWithinItsFigures(t *testing.T) {
 		t.Skip("simulates two days; the whole tests have it")
 	}
 	chrony := readChrony(chronyTable)["hold24_us pi-load 1"]
-	r, err := hold24.run(model(t, "pi-load"), 1, true, true)
+	r, err := hold24.run(model(t, "pi-load"), 1, how{sensors: true, scored: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +79,136 @@ func TestHoldoverIsWithinItsFigures(t *testing.T) {
 			t.Errorf("after %d h: %.3g us, chrony %.3g, want 1/%v of it", horizons[i]/3600, got, chrony[i], part)
 		}
 	}
-	if r.dishonest > 0 {
-		t.Errorf("%d dishonest answers", r.dishonest)
+	if r.score.Dishonest > 0 {
+		t.Errorf("%d dishonest answers", r.score.Dishonest)
+	}
+}
+
+// On oscillators that are not as the loop takes them to be: at most 1.5 times the SD on the matching model, and the bound holds.
+func TestMismatchDoesNotEmbarrassTheLoop(t *testing.T) {
+	if testing.Short() {
+		t.Skip("simulates 30 h of each model; the whole tests have it")
+	}
+	for name, of := range mismatchOf {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			with, err := steady.run(model(t, name), 1, how{sensors: true, scored: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			without, err := steady.run(model(t, of), 1, how{sensors: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if part := with.sd / without.sd; part > mismatchMost {
+				t.Errorf("SD %.3g, %.3g of that on %s, want at most %v of it", with.sd, part, of, mismatchMost)
+			}
+			b := bench{heading: name}
+			pooled, worst := pool([]result{with})
+			b.askBound(steady, &pooled, &worst)
+			for _, m := range b.missed {
+				t.Error(m)
+			}
+		})
+	}
+}
+
+// Where a holdover begins while the heat of a processor is on its way to a crystal that it reaches later than the law knows,
+// the bound is too narrow for an hour: bench-loop prints that, of the model mismatch. A quiet board and one without a
+// working sensor are held here.
+func TestMismatchIsHeldInHoldover(t *testing.T) {
+	if testing.Short() {
+		t.Skip("simulates 48 h of each model; the whole tests have it")
+	}
+	for _, name := range []string{"mismatch-quiet", "mismatch-stuck"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := hold24.run(model(t, name), 1, how{sensors: true, scored: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range r.score.Bucket {
+				if got := r.score.Bucket[i].Coverage(); !(got >= held[i]) {
+					t.Errorf("%v: bound held %v, want %v", direct.Bucket(i), got, held[i])
+				}
+			}
+			if r.score.Dishonest > 0 {
+				t.Errorf("%d dishonest answers", r.score.Dishonest)
+			}
+		})
+	}
+}
+
+// A restored unit and one that has locked for a day coast through the same hours, so do five days and the last of them.
+func TestPairedHoldoversShareTheirHours(t *testing.T) {
+	m := model(t, "pi-load")
+	for _, pair := range [][2]experiment{{hold24, restored}, {fiveDays, lastDay}} {
+		long, short := pair[0], pair[1]
+		if long.lock != short.skip+short.lock || long.seconds-long.lock < 86400 || short.seconds-short.lock < 86400 {
+			t.Errorf("%s loses the pulse at %d s, %s at %d + %d s", long.name, long.lock, short.name, short.skip, short.lock)
+		}
+	}
+	whole := sim.Generate(m, 3, restored.y0)
+	for range restored.skip {
+		whole.Second()
+	}
+	rest := restored.config(m, 3, how{}).World.Nature
+	for k := range 1000 {
+		want, _ := whole.Second()
+		if got, _ := rest.Second(); got != want {
+			t.Fatalf("second %d: %+v, want %+v", k, got, want)
+		}
+	}
+}
+
+// What a restored unit starts with is what was known two hours before the pulse was lost.
+func TestRestoredUnitKnowsTheLaw(t *testing.T) {
+	if testing.Short() {
+		t.Skip("simulates a day; the whole tests have it")
+	}
+	x := hold24
+	x.name, x.seconds, x.lock = cold.name, restored.skip+1, 0
+	m := model(t, "pi-quiet")
+	r, err := x.run(m, 1, how{sensors: true})
+	if err != nil || r.memory == nil {
+		t.Fatalf("memory %v, error %v", r.memory, err)
+	}
+	if got := restored.config(m, 1, how{sensors: true, memory: r.memory}).Engine.Memory; got != r.memory || !got.Valid() {
+		t.Errorf("starts with %+v", got)
+	}
+	if y := float64(r.memory.Frequency); math.Abs(y-1e-5) > 2e-6 {
+		t.Errorf("frequency %v, want about 1e-5", y)
+	}
+}
+
+func TestWhatIsNotReachedIsSaid(t *testing.T) {
+	b := bench{heading: "here"}
+	b.ask("small", 1, 1)
+	b.ask("large", 1.01, 1)
+	b.ask("unknown", math.NaN(), 1)
+	b.askLeast("large", 1, 1)
+	b.askLeast("small", 0.99, 1)
+	b.askLeast("unknown", math.NaN(), 1)
+	want := []string{
+		"here: large 1.01, asked at most 1", "here: unknown NaN, asked at most 1",
+		"here: small 0.99, asked at least 1", "here: unknown NaN, asked at least 1",
+	}
+	if !slices.Equal(b.missed, want) || b.asked != 6 {
+		t.Errorf("missed %q of %d, want %q of 6", b.missed, b.asked, want)
+	}
+}
+
+// Every model and seed of the protocol has chrony's figure beside it, and every model its target.
+func TestChronyWasMeasuredOnAllSeeds(t *testing.T) {
+	chrony := readChrony(chronyTable)
+	for name := range targets {
+		for key, x := range map[string]experiment{"steady_ns": steady, "cold_s": cold, "hold24_us": hold24, "hold2_us": hold2} {
+			for seed := range x.seeds {
+				row := fmt.Sprintf("%s %s %d", key, name, seed+1)
+				if v, ok := chrony[row]; !ok || !(v[0] > 0) {
+					t.Errorf("%s: %v", row, v)
+				}
+			}
+		}
 	}
 }

@@ -2,7 +2,6 @@ package direct
 
 import (
 	"math"
-	"slices"
 
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
@@ -36,9 +35,10 @@ type Score struct {
 // BucketScore judges the bound in one Bucket. Lengths are seconds.
 type BucketScore struct {
 	Samples int
-	Held    int       // |error| <= bound
-	errors  []float32 // |error|
-	bounds  []float32
+	Held    int // |error| <= bound
+	errors  histogram
+	bounds  histogram
+	pulses  histogram // the pulse part of the bound
 }
 
 // Add takes a Sample.
@@ -60,8 +60,10 @@ func (s *Score) Add(x Sample) {
 	if err <= x.Bound {
 		to.Held++
 	}
-	to.errors = append(to.errors, float32(err))
-	to.bounds = append(to.bounds, float32(x.Bound))
+	parts := x.Snapshot.Estimate.Bound
+	to.errors.add(float64(err))
+	to.bounds.add(float64(x.Bound))
+	to.pulses.add(float64(x.Bound - parts.Capture - parts.Reference))
 }
 
 // Merge adds another Score to s.
@@ -73,8 +75,9 @@ func (s *Score) Merge(o *Score) {
 		to, from := &s.Bucket[i], &o.Bucket[i]
 		to.Samples += from.Samples
 		to.Held += from.Held
-		to.errors = append(to.errors, from.errors...)
-		to.bounds = append(to.bounds, from.bounds...)
+		to.errors.merge(&from.errors)
+		to.bounds.merge(&from.bounds)
+		to.pulses.merge(&from.pulses)
 	}
 }
 
@@ -102,13 +105,53 @@ func bucketOf(x Sample) (Bucket, bool) {
 func (b *BucketScore) Coverage() float64 { return float64(b.Held) / float64(b.Samples) }
 
 // Tightness returns the median bound over the 95th percentile of the error; NaN without samples.
-func (b *BucketScore) Tightness() float64 { return quantile(b.bounds, 0.5) / quantile(b.errors, 0.95) }
+func (b *BucketScore) Tightness() float64 { return b.bounds.quantile(0.5) / b.errors.quantile(0.95) }
 
-// quantile returns the p-quantile of v, which it sorts.
-func quantile(v []float32, p float64) float64 {
-	if len(v) == 0 {
-		return math.NaN()
+// PulseTightness is Tightness of the pulse part of the bound, which is all of it that the loop can make smaller.
+func (b *BucketScore) PulseTightness() float64 {
+	return b.pulses.quantile(0.5) / b.errors.quantile(0.95)
+}
+
+// histogram counts positive numbers by their logarithm, to 1/128 of their value: sign, exponent and the first seven bits of
+// the fraction are the upper half of a float32. Days of samples take no more room than an hour of them.
+type histogram struct {
+	counts []uint32 // nil while there are none
+	n      int
+}
+
+const (
+	histogramBins  = 1 << 15
+	histogramShift = 16
+)
+
+func (h *histogram) add(v float64) {
+	if h.counts == nil {
+		h.counts = make([]uint32, histogramBins)
 	}
-	slices.Sort(v)
-	return float64(v[int(p*float64(len(v)-1)+0.5)])
+	h.counts[math.Float32bits(float32(math.Abs(v)))>>histogramShift]++
+	h.n++
+}
+
+func (h *histogram) merge(o *histogram) {
+	if o.counts == nil {
+		return
+	}
+	if h.counts == nil {
+		h.counts = make([]uint32, histogramBins)
+	}
+	for i, n := range o.counts {
+		h.counts[i] += n
+	}
+	h.n += o.n
+}
+
+// quantile returns the p-quantile, NaN of nothing.
+func (h *histogram) quantile(p float64) float64 {
+	rank, sum := int(p*float64(h.n-1)+0.5), 0
+	for i, n := range h.counts {
+		if sum += int(n); sum > rank {
+			return float64(math.Float32frombits(uint32(i)<<histogramShift | 1<<(histogramShift-1))) // the middle of the bin
+		}
+	}
+	return math.NaN()
 }
