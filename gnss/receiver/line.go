@@ -25,11 +25,10 @@ type line struct {
 	decoder *decode.Decoder
 
 	bytes int
-	first clock.Mono            // when the first of them came
-	good  map[scan.Protocol]int // packets with a right checksum that are no answers
-	last  clock.Mono            // when the last of them came
-	timed map[scan.Protocol]int // of them those that name the second
-	marks clock.Mono            // when the last of these came
+	first clock.Mono                   // when the first of them came
+	good  map[scan.Protocol]int        // packets with a right checksum that are no answers
+	last  clock.Mono                   // when the last of them came
+	timed map[scan.Protocol]clock.Mono // when the last came that name the second
 
 	written [6][]byte // frames that may come back
 	writes  int
@@ -43,7 +42,7 @@ func (l *line) open(t try, rated bool, at clock.Mono) {
 	l.scanner.Flush(func(scan.Packet) {})
 	*l = line{
 		try: t, rated: rated, opened: at, scanner: l.scanner, decoder: decode.New(),
-		good: map[scan.Protocol]int{}, timed: map[scan.Protocol]int{},
+		good: map[scan.Protocol]int{}, timed: map[scan.Protocol]clock.Mono{},
 	}
 }
 
@@ -68,6 +67,7 @@ func (l *line) packet(p scan.Packet) {
 	l.last = p.End
 	report, err := l.decoder.Decode(p)
 	if err == nil && report.Ack != nil {
+		l.who.refused(p, *report.Ack)
 		l.acks = append(l.acks[max(0, len(l.acks)-maxAcks):], *report.Ack)
 		return
 	}
@@ -76,8 +76,7 @@ func (l *line) packet(p scan.Packet) {
 	}
 	l.good[p.Protocol]++
 	if report.Mark != nil || namesSecond(p) {
-		l.timed[p.Protocol]++
-		l.marks = p.End
+		l.timed[p.Protocol] = p.End
 	}
 }
 
@@ -119,18 +118,28 @@ func (l *line) told(n int) clock.Seconds {
 	return 10 * clock.Seconds(n) / clock.Seconds(l.baud) // start bit, eight bits, stop bit
 }
 
-// protocol returns the protocol of the messages that name the second, or of others; of several a binary one, and "" where
-// only answers have come.
-func (l *line) protocol() string {
-	for _, heard := range []map[scan.Protocol]int{l.timed, l.good} {
-		for _, p := range []scan.Protocol{scan.UBX, scan.CASIC, scan.NMEA, scan.RTCM3} {
-			if heard[p] > 0 {
-				return p.String()
-			}
+// timely returns the protocol of the messages that name the second, "" where none come; of several a binary one.
+func (l *line) timely(now clock.Mono) string {
+	for _, p := range preferred {
+		if at, ok := l.timed[p]; ok && now.Sub(at) < timelyAfter {
+			return p.String()
 		}
 	}
 	return ""
 }
+
+// spoken returns the protocol of what comes, "" where only answers have come.
+func (l *line) spoken() string {
+	for _, p := range preferred {
+		if l.good[p] > 0 {
+			return p.String()
+		}
+	}
+	return ""
+}
+
+// preferred are the protocols, those first that tell more.
+var preferred = []scan.Protocol{scan.UBX, scan.CASIC, scan.NMEA, scan.RTCM3}
 
 // name says what the line is, "ttyAMA0 at 9600 baud".
 func (l *line) name() string {
@@ -164,12 +173,19 @@ func namesSecond(p scan.Packet) bool {
 type who struct {
 	ubx   *ubx.MonVER
 	casic *casic.MonVER
+	first bool // it has refused MON-VER, as CASIC's first generation does
 	pcas  bool // it has answered PCAS06
 	mtk   bool // it has answered PMTK605
 }
 
 // known reports whether the receiver has said who it is.
-func (w *who) known() bool { return w.ubx != nil || w.casic != nil || w.pcas || w.mtk }
+func (w *who) known() bool { return w.ubx != nil || w.casic != nil || w.first || w.pcas || w.mtk }
+
+// refused learns from a refusal (ACK-NAK of MON-VER, recorded of an ATGM332D).
+func (w *who) refused(p scan.Packet, a gnss.Ack) {
+	of := casic.ID(a.Class)<<8 | casic.ID(a.ID)
+	w.first = w.first || p.Protocol == scan.CASIC && !a.Accepted && of == casic.IDMonVER
+}
 
 // learn takes the packets that tell, and reports whether p is one.
 func (w *who) learn(p scan.Packet, r gnss.Report) bool {

@@ -199,7 +199,8 @@ func (f *Finder) Line() string {
 	if f.phase != using {
 		return ""
 	}
-	return cmp.Or(strings.ToUpper(f.line.protocol()), "a receiver") + " on " + f.line.name()
+	protocol := strings.ToUpper(cmp.Or(f.line.timely(f.now), f.line.spoken()))
+	return cmp.Or(protocol, "a receiver") + " on " + f.line.name()
 }
 
 // Trouble says what is wrong, in words for people; "" = nothing. It changes with what is known, not with every try.

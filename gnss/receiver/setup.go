@@ -53,7 +53,7 @@ func (f *Finder) use() {
 	f.identify()
 	f.keep()
 	switch {
-	case f.timely():
+	case f.line.timely(f.now) != "":
 		f.trouble = ""
 	case f.identifying() || f.now.Sub(f.setup.began) < timelyAfter && !f.line.ask:
 	case !f.setup.decided:
@@ -81,15 +81,17 @@ func (f *Finder) untimely() string {
 	return who + " speaks on " + f.line.name() + ", but none of its messages names the second"
 }
 
-// timely reports whether messages that name the second come.
-func (f *Finder) timely() bool {
-	return len(f.line.timed) > 0 && f.now.Sub(f.line.marks) < timelyAfter
-}
-
-// identifying reports whether the receiver is still being asked who it is.
+// identifying reports whether the receiver is still being asked who it is. Once it has answered one question the answers
+// to the others, which may tell more, have some time to come.
 func (f *Finder) identifying() bool {
-	s := &f.setup
-	return !f.line.who.known() && !f.line.mute && (s.asked < askTimes || f.now.Sub(s.askedAt) < askEvery)
+	s, l := &f.setup, &f.line
+	if l.mute {
+		return false
+	}
+	if l.who.known() {
+		return f.now.Sub(s.askedAt) < answerTime+l.told(longAnswer)
+	}
+	return s.asked < askTimes || f.now.Sub(s.askedAt) < askEvery
 }
 
 // identify asks the receiver who it is, in what it speaks.
@@ -111,12 +113,10 @@ func (f *Finder) identify() {
 
 // keep takes down what works, once all is known of it.
 func (f *Finder) keep() {
-	if !f.timely() || f.identifying() {
-		return
-	}
 	l := &f.line
-	w := Found{Port: l.port, Baud: l.baud, Protocol: l.protocol(), Identity: l.decoder.Receiver()}
-	f.worked = w
+	if protocol := l.timely(f.now); protocol != "" && !f.identifying() {
+		f.worked = Found{Port: l.port, Baud: l.baud, Protocol: protocol, Identity: l.decoder.Receiver()}
+	}
 }
 
 // decide plans what is asked of the receiver.
@@ -171,6 +171,8 @@ func (l *line) wishes() []request {
 		return l.ubxMessages()
 	case w.casic != nil:
 		return l.casicMessages(strings.HasPrefix(w.casic.SwVersion, "URANUS6"))
+	case w.first:
+		return l.casicMessages(false)
 	case w.pcas:
 		rates := nmea.Rates{GGA: 1, GSA: 1, GSV: l.seldom(), RMC: 1, ZDA: 1, ANT: 1}
 		return []request{{frame: nmea.AppendPCASRates(nil, rates)}}
