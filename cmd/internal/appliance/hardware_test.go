@@ -383,6 +383,49 @@ func TestHardwareClockRefusesStampsItCannotPlace(t *testing.T) {
 	})
 }
 
+// Quick readings stand on whole ones: after a step, a suspend or a preemption between its two clocks, and 4 times a second,
+// the whole clock is read.
+func TestHardwareClockReadsQuickly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine()
+		whole, late := 0, clock.Mono(0)
+		h := &Hardware{Steered: m}
+		h.Reader = func() (clock.Reading, error) { whole++; return m.Read() }
+		h.Quick = func() (clock.Real, clock.Mono) { now, _ := m.Read(); return now.Real, now.Mono + late }
+		served := h.Served()
+		check := func(name string, wholes int) {
+			t.Helper()
+			want, _ := m.Read()
+			want.Era = clock.Era(h.era.Load())
+			if got := served.Now(); got != want {
+				t.Errorf("%s: %+v, want %+v", name, got, want)
+			}
+			if whole != wholes {
+				t.Errorf("%s: %d whole readings, want %d", name, whole, wholes)
+			}
+		}
+		check("first", 1)
+		check("second", 1)
+		time.Sleep(wholeEvery)
+		check("a tick later", 1)
+		time.Sleep(1 * time.Nanosecond)
+		check("more", 2)
+		m.shift(-300 * time.Microsecond)
+		check("stepped by another", 3)
+		late = maxQuickError + 1
+		check("preempted", 4)
+		late = 0
+		check("not any more", 4)
+		m.setBroken(errors.New("clock_gettime: I/O error"))
+		time.Sleep(wholeEvery + 1)
+		if got := served.Now(); got.Era != unreadable {
+			t.Errorf("broken: %+v", got)
+		}
+		m.setBroken(nil)
+		check("works again", 6)
+	})
+}
+
 func TestHardwareClockThatCannotBeReadIsNotServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, r := newHardware(t)

@@ -27,6 +27,7 @@ func newHardware(host func() board.Info, info board.Info, cfg config.Config, u *
 		OpenEdges: func() (appliance.EdgeSource, error) { return gpiopps.Open(cfg.PPS.Config) },
 		Steered:   steered(cfg.Clock.Monitor),
 		Reader:    sysclock.NewMonitor().Read,
+		Quick:     sysclock.Quick(),
 	}
 	if line, err := gpiopps.Offset(cfg.PPS.Line); err == nil {
 		h.Pulse = fmt.Sprintf("GPIO %d", line)
