@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -13,17 +14,14 @@ import (
 const (
 	batchSize  = 32   // packets read at once when there is a backlog
 	maxRequest = 2048 // bytes; the longest requests, of NTS, fit an Ethernet frame
-	maxControl = 128  // bytes; three control messages of at most 40
-
-	// Errors in a row before the loop waits for the next packet instead of trying again at once: a receive error is
-	// normally that of one packet and gone with it.
-	maxFailures = 8
+	maxControl = 192  // bytes; control messages of 64 (stamps), 40 (addresses) and 24 (drops), and room for one more
 )
 
 // batch is the memory of one socket's loop, laid out for recvmmsg and sendmsg. The headers point into the slots, which
 // never move.
 type batch struct {
 	is6      bool
+	used     int // slots that have to be made ready before they can receive again
 	messages [batchSize]unix.Mmsghdr
 	slots    [batchSize]slot
 }
@@ -35,7 +33,7 @@ type slot struct {
 	send    unix.Iovec
 	control [maxControl / 8]uint64 // words, for the alignment control messages need
 	request [maxRequest]byte
-	answer  [ntp.HeaderLen]byte
+	answer  [ntp.MaxAnswer]byte
 }
 
 // arrival is what the control messages say of one packet.
@@ -49,93 +47,58 @@ type arrival struct {
 
 // newBatch returns a batch for one address family.
 func newBatch(is6 bool) *batch {
-	b := &batch{is6: is6}
+	b := &batch{is6: is6, used: batchSize}
 	for i := range b.slots {
 		s, h := &b.slots[i], &b.messages[i].Hdr
 		s.receive.Base = &s.request[0]
 		s.receive.SetLen(len(s.request))
 		s.send.Base = &s.answer[0]
-		s.send.SetLen(len(s.answer))
 		h.Name = (*byte)(unsafe.Pointer(&s.name))
+		h.SetIovlen(1)
 	}
 	return b
 }
 
-// arm makes the first n messages ready to receive.
-func (b *batch) arm(n int) {
-	for i := range n {
+// arm makes the slots that were used ready to receive.
+func (b *batch) arm() {
+	for i := range b.used {
 		s, h := &b.slots[i], &b.messages[i].Hdr
 		h.Namelen = unix.SizeofSockaddrInet6
 		h.Iov = &s.receive
-		h.SetIovlen(1)
 		h.Control = (*byte)(unsafe.Pointer(&s.control[0]))
 		h.SetControllen(maxControl)
 		h.Flags = 0
 	}
+	b.used = 0
 }
 
-// turn reads one batch and answers it. It reports false when the socket has nothing to read. The answers go one by one,
-// each with a transmit time of its own: sent together, the last would leave microseconds after its stamp.
-func (l *listener) turn(fd uintptr) bool {
-	l.batch.arm(batchSize)
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&l.batch.messages[0])), batchSize,
-		unix.MSG_DONTWAIT, 0, 0)
-	switch {
-	case errno == unix.EAGAIN:
-		return false
-	case errno == unix.EINTR:
-		return true
-	case errno != 0:
-		l.count.receiveErrors.Add(1)
-		l.failures++
-		return l.failures%maxFailures != 0
+// receive reads what has come, up to the batch, with the flags of recvmmsg. RawSyscall does not tell the scheduler: see
+// the package comment.
+func (b *batch) receive(fd uintptr, flags uintptr) (n int, errno unix.Errno) {
+	b.arm()
+	got, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&b.messages[0])), batchSize, flags, 0, 0)
+	if errno != 0 {
+		return 0, errno
 	}
-	l.failures = 0
-	for i := range int(n) {
-		l.answer(fd, i)
-	}
-	return true
+	b.used = int(got)
+	return int(got), 0
 }
 
-// answer answers the request in slot i or counts why not.
-func (l *listener) answer(fd uintptr, i int) {
-	s, m := &l.batch.slots[i], &l.batch.messages[i]
-	if m.Hdr.Flags&unix.MSG_TRUNC != 0 {
-		l.count.refused[ntp.TooLong].Add(1)
-		return
+// send sends the answer of length bytes in slot i to where its request came from.
+func (b *batch) send(fd uintptr, i, length int) unix.Errno {
+	b.slots[i].send.SetLen(length)
+	_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&b.messages[i].Hdr)), unix.MSG_DONTWAIT)
+	return errno
+}
+
+// from returns where the request in slot i came from.
+func (b *batch) from(i int) netip.AddrPort {
+	name := &b.slots[i].name
+	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&name.Port))[:])
+	if b.is6 {
+		return netip.AddrPortFrom(netip.AddrFrom16(name.Addr), port)
 	}
-	came := s.arrival(int(m.Hdr.Controllen))
-	if came.dropped != 0 {
-		l.count.dropped.Store(came.dropped)
-	}
-	ref := l.server.ref.Load() // before the clock is read: see ntp.Reply
-	now := l.server.clock.Now()
-	received, ok := now.Real, true
-	if came.stamped {
-		received, ok = l.server.clock.FromKernel(came.stamp)
-	} else {
-		l.count.unstamped.Add(1)
-	}
-	if !ok {
-		l.count.refused[ntp.ForeignStamp].Add(1)
-		return
-	}
-	_, refusal := ntp.Reply(s.answer[:0], s.request[:m.Len], ref, now, received)
-	if refusal != ntp.Answered {
-		l.count.refused[refusal].Add(1)
-		return
-	}
-	l.batch.address(i, came)
-	if _, _, errno := unix.Syscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&m.Hdr)), unix.MSG_DONTWAIT); errno != 0 {
-		l.count.sendErrors.Add(1)
-		return
-	}
-	l.count.answered.Add(1)
-	doubt := ref.Check(now)
-	if doubt != ntp.Certain {
-		l.count.unsynchronised.Add(1)
-	}
-	l.server.noteDoubt(doubt)
+	return netip.AddrPortFrom(netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(name)).Addr), port)
 }
 
 // arrival reads the control messages of a received packet, length bytes of them.
@@ -155,10 +118,8 @@ func (s *slot) arrival(length int) (a arrival) {
 // read takes in one control message.
 func (a *arrival) read(level, kind int32, data []byte) {
 	switch {
-	case level == unix.SOL_SOCKET && kind == unix.SO_TIMESTAMPNS_NEW && len(data) >= 16: // struct __kernel_timespec
-		seconds := int64(binary.NativeEndian.Uint64(data))
-		a.stamp = clock.Real(seconds*1_000_000_000 + int64(binary.NativeEndian.Uint64(data[8:])))
-		a.stamped = true
+	case level == unix.SOL_SOCKET && kind == unix.SO_TIMESTAMPING_NEW && len(data) >= 16:
+		a.stamp, a.stamped = softwareStamp(data)
 	case level == unix.SOL_SOCKET && kind == unix.SO_RXQ_OVFL && len(data) >= 4:
 		a.dropped = binary.NativeEndian.Uint32(data)
 	case level == unix.IPPROTO_IP && kind == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
@@ -171,31 +132,51 @@ func (a *arrival) read(level, kind int32, data []byte) {
 	}
 }
 
+// softwareStamp reads the first stamp of a struct scm_timestamping64; the others are the network card's. It reports false
+// for none.
+func softwareStamp(data []byte) (clock.Real, bool) {
+	seconds := int64(binary.NativeEndian.Uint64(data))
+	stamp := clock.Real(seconds*1_000_000_000 + int64(binary.NativeEndian.Uint64(data[8:])))
+	return stamp, stamp != 0
+}
+
 // address turns message i into the answer's: to where the request came from, from the address it came to. The interface is
-// left to the routing table, which knows better where the way back is.
-func (b *batch) address(i int, came arrival) {
+// left to the routing table, which knows better where the way back is. With stamp the kernel is asked for the instant at
+// which the answer leaves.
+func (b *batch) address(i int, came *arrival, stamp bool) {
 	s, h := &b.slots[i], &b.messages[i].Hdr
 	h.Iov = &s.send
 	h.Flags = 0
-	head := (*unix.Cmsghdr)(unsafe.Pointer(&s.control[0]))
+	length := 0
 	switch {
 	case b.is6 && came.to6.Addr != [16]byte{} && came.to6.Addr[0] != 0xff: // a multicast address is nobody's
-		head.Level, head.Type = unix.IPPROTO_IPV6, unix.IPV6_PKTINFO
-		head.SetLen(unix.CmsgLen(unix.SizeofInet6Pktinfo))
-		*(*unix.Inet6Pktinfo)(s.controlData()) = came.to6
-		h.SetControllen(unix.CmsgSpace(unix.SizeofInet6Pktinfo))
+		length = s.put(length, unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, unix.SizeofInet6Pktinfo)
+		*(*unix.Inet6Pktinfo)(s.data(0)) = came.to6
 	case !b.is6 && came.to4 != [4]byte{}:
-		head.Level, head.Type = unix.IPPROTO_IP, unix.IP_PKTINFO
-		head.SetLen(unix.CmsgLen(unix.SizeofInet4Pktinfo))
-		*(*unix.Inet4Pktinfo)(s.controlData()) = unix.Inet4Pktinfo{Spec_dst: came.to4}
-		h.SetControllen(unix.CmsgSpace(unix.SizeofInet4Pktinfo))
-	default:
-		h.Control = nil
-		h.SetControllen(0)
+		length = s.put(length, unix.IPPROTO_IP, unix.IP_PKTINFO, unix.SizeofInet4Pktinfo)
+		*(*unix.Inet4Pktinfo)(s.data(0)) = unix.Inet4Pktinfo{Spec_dst: came.to4}
 	}
+	if stamp {
+		at := length
+		length = s.put(length, unix.SOL_SOCKET, unix.SO_TIMESTAMPING, 4) // the old name: not all kernels know the new one here
+		*(*uint32)(s.data(at)) = unix.SOF_TIMESTAMPING_TX_SOFTWARE
+	}
+	h.Control = (*byte)(unsafe.Pointer(&s.control[0]))
+	if length == 0 {
+		h.Control = nil
+	}
+	h.SetControllen(length)
 }
 
-// controlData returns where the data of the first control message is.
-func (s *slot) controlData() unsafe.Pointer {
-	return unsafe.Add(unsafe.Pointer(&s.control[0]), unix.CmsgLen(0))
+// put writes the head of a control message at byte at and returns where the next may be.
+func (s *slot) put(at int, level, kind int32, size int) int {
+	head := (*unix.Cmsghdr)(unsafe.Add(unsafe.Pointer(&s.control[0]), at))
+	head.Level, head.Type = level, kind
+	head.SetLen(unix.CmsgLen(size))
+	return at + unix.CmsgSpace(size)
+}
+
+// data returns where the data of the control message at byte at is.
+func (s *slot) data(at int) unsafe.Pointer {
+	return unsafe.Add(unsafe.Pointer(&s.control[0]), at+unix.CmsgLen(0))
 }

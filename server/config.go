@@ -3,7 +3,10 @@ package server
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
+
+	"timeball/server/access"
 )
 
 // Config says where the server listens. Its keys live in the section [server] of the configuration file.
@@ -14,6 +17,10 @@ type Config struct {
 	// ReceiveBuffer is the size in bytes of each socket's queue of requests not yet read; one request takes about 768. The
 	// kernel doubles what is asked and may clamp it to net.core.rmem_max.
 	ReceiveBuffer int `toml:"receive_buffer_bytes"`
+	// Access holds entries of package access that are added to its default; of two for one prefix the later counts.
+	Access []string `toml:"access"`
+	// RateLimit is how often one client may ask in the long run, as "8/s", or "off"; package clientlog has the rule.
+	RateLimit string `toml:"rate_limit"`
 }
 
 // Default returns the configuration of a unit nobody configured.
@@ -21,6 +28,8 @@ func Default() Config {
 	return Config{
 		Listen:        []string{":123"},
 		ReceiveBuffer: 1 << 20, // 2700 requests: 13 ms at the 200,000 answers/s one core manages
+		Access:        []string{},
+		RateLimit:     "8/s", // twice what the shortest poll of common clients makes, 2^-2 s
 	}
 }
 
@@ -32,7 +41,40 @@ func (c Config) Validate() error {
 	if c.ReceiveBuffer < 4096 || c.ReceiveBuffer > 64<<20 {
 		return fmt.Errorf("config: server.receive_buffer_bytes: %d: must be from 4096 to 67108864", c.ReceiveBuffer)
 	}
-	return nil
+	if _, err := c.perSecond(); err != nil {
+		return err
+	}
+	_, err := c.entries()
+	return err
+}
+
+// perSecond returns RateLimit as a number, 0 for none.
+func (c Config) perSecond() (float64, error) {
+	if c.RateLimit == "off" {
+		return 0, nil
+	}
+	number, found := strings.CutSuffix(c.RateLimit, "/s")
+	n, err := strconv.ParseFloat(number, 64)
+	if !found || err != nil || !(n >= 0.01 && n <= 1e6) {
+		return 0, fmt.Errorf("config: server.rate_limit: %q: neither \"off\" nor requests a second from 0.01 to 1000000, as \"8/s\"", c.RateLimit)
+	}
+	return n, nil
+}
+
+// entries returns the access list: the default and Access.
+func (c Config) entries() ([]access.Entry, error) {
+	entries := access.Default()
+	for _, text := range c.Access {
+		e, err := access.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("config: server.access: %q: %w", text, err)
+		}
+		entries = append(entries, e)
+	}
+	if len(entries) > access.MaxEntries {
+		return nil, fmt.Errorf("config: server.access: %d entries with the default ones: must be at most %d", len(entries), access.MaxEntries)
+	}
+	return entries, nil
 }
 
 // addresses returns the sockets to open for Listen.

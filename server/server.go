@@ -1,9 +1,13 @@
 // Package server answers NTP requests on UDP sockets from the Reference that was published last.
 //
-// It is the thin, doing side of server/ntp: it opens IPv4 and IPv6 sockets, takes the kernel's receive stamp of every
-// packet (SO_TIMESTAMPNS_NEW, nanoseconds of CLOCK_REALTIME), has ntp.Reply compute the answer (RFC 5905) and sends it
-// from the address that was asked. Times are clock.Real of the served clock, which on a simulated board is not the
-// machine's own: Clock converts.
+// It is the thin, doing side of server/ntp: it opens IPv4 and IPv6 sockets, one for each core, takes the kernel's receive
+// stamp of every packet and the transmit stamps of interleaved answers (SO_TIMESTAMPING_NEW, nanoseconds of
+// CLOCK_REALTIME), has package ntp compute the answer (RFC 5905, RFC 9769) and sends it from the address that was asked.
+// Before that the access list (package access) and the rate limit (package clientlog) have their say. Times are clock.Real
+// of the served clock, which on a simulated board is not the machine's own: Clock converts.
+//
+// While requests come, a socket's loop waits for the next inside recvmmsg without the Go scheduler's knowledge, which at
+// 1000 packets a second halves the cost of an answer; each has a place of its own in GOMAXPROCS for that. After a pause of 20 ms it waits as any goroutine does.
 //
 // Nothing a packet holds stops the loop: what is refused, or cannot be received or sent, is counted by reason. Memory is
 // fixed when the sockets are opened and nothing is allocated per packet. A packet without a kernel stamp is stamped here,
@@ -15,11 +19,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"net"
 	"net/netip"
+	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"timeball/pps/clock"
+	"timeball/server/access"
+	"timeball/server/clientlog"
 	"timeball/server/ntp"
 )
 
@@ -41,24 +52,39 @@ type Server struct {
 	ref   *atomic.Pointer[ntp.Reference]
 	log   *slog.Logger
 
+	share     int // sockets for each address
 	listeners []*listener
+	access    atomic.Pointer[access.List]
+	clients   *clientlog.Log
+	exchanges *ntp.Exchanges
+	epoch     uint32        // of the clock in chrony's field
 	doubt     atomic.Uint32 // the last logged ntp.Doubt, plus one
 }
 
 // New returns a server that serves clk and answers from whatever ref points to; nil there means "not synchronised".
 func New(cfg Config, clk Clock, ref *atomic.Pointer[ntp.Reference], log *slog.Logger) *Server {
-	return &Server{cfg: cfg, clock: clk, ref: ref, log: log}
+	s := &Server{cfg: cfg, clock: clk, ref: ref, log: log, share: runtime.NumCPU()}
+	var seed [4]uint64
+	for i := range seed {
+		seed[i] = rand.Uint64() // of the operating system's randomness
+	}
+	perSecond, _ := cfg.perSecond()
+	s.clients = clientlog.New(perSecond, seed[0])
+	s.exchanges = ntp.NewExchanges([2]uint64{seed[1], seed[2]})
+	s.epoch = uint32(seed[3])
+	return s
 }
 
 // Listen opens every address of the configuration, or none. An IPv6 address is left out with a log line where the machine
 // has no IPv6. The error names the address; errors.Is finds the system's reason, as syscall.EADDRINUSE, in it.
 func (s *Server) Listen() error {
 	addrs, err := s.cfg.addresses()
-	if err != nil {
+	if err = errors.Join(err, s.cfg.Validate()); err != nil {
 		return err
 	}
+	s.admit()
 	for _, addr := range addrs {
-		l, err := s.open(addr)
+		opened, err := s.openAll(addr, s.share)
 		if noIPv6(addr, err) {
 			s.log.Warn("listener skipped", "address", addr, "error", err)
 			continue
@@ -68,9 +94,8 @@ func (s *Server) Listen() error {
 			s.listeners = nil
 			return err
 		}
-		s.listeners = append(s.listeners, l)
-		s.log.Info("listening", "address", l.addr, "receive_buffer_bytes", l.receiveBuffer,
-			"wanted_bytes", s.cfg.ReceiveBuffer, "kernel_stamps", l.stamped)
+		s.listeners = append(s.listeners, opened...)
+		s.logOpened(opened)
 	}
 	if len(s.listeners) == 0 {
 		return fmt.Errorf("server: none of %q can be listened on", s.cfg.Listen)
@@ -78,11 +103,84 @@ func (s *Server) Listen() error {
 	return nil
 }
 
+// logOpened says how an address is listened on.
+func (s *Server) logOpened(opened []*listener) {
+	l := opened[0]
+	s.log.Info("listening", "address", l.addr, "sockets", len(opened), "receive_buffer_bytes", l.receiveBuffer, "kernel_stamps", l.stamped)
+	if l.receiveBuffer < s.cfg.ReceiveBuffer { // the kernel doubles what it grants
+		s.log.Warn("receive buffer clamped to net.core.rmem_max: bursts of requests may be lost", "address", l.addr,
+			"receive_buffer_bytes", l.receiveBuffer, "wanted_bytes", 2*s.cfg.ReceiveBuffer)
+	}
+}
+
+// places is locked while GOMAXPROCS is changed.
+var places sync.Mutex
+
+// addPlaces changes GOMAXPROCS by n. While requests come each socket's loop occupies one of the places that it counts, even
+// when it waits for the next: with a place of its own it keeps nobody else from running.
+func addPlaces(n int) {
+	places.Lock()
+	defer places.Unlock()
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n)
+}
+
+// admit makes the access list anew, with the networks that this machine is on.
+func (s *Server) admit() {
+	entries, err := s.cfg.entries()
+	if err != nil { // Listen has checked it
+		return
+	}
+	onLink, err := networks()
+	if err != nil {
+		s.log.Warn("own networks unknown: only configured addresses are answered", "error", err)
+	}
+	s.access.Store(access.New(entries, onLink))
+}
+
+// networks returns the prefixes of this machine's addresses, but for those of its loopback.
+func networks() ([]netip.Prefix, error) {
+	addrs, err := net.InterfaceAddrs()
+	var found []netip.Prefix
+	for _, a := range addrs {
+		p, err := netip.ParsePrefix(a.String())
+		if err == nil && !p.Addr().IsLoopback() && p.Bits() > 0 {
+			found = append(found, p)
+		}
+	}
+	return found, err
+}
+
+// admitEvery is how long a new network may wait until its clients are let in.
+const admitEvery = 10 * time.Second
+
+// keepAdmitting follows the machine's networks until ctx is done.
+func (s *Server) keepAdmitting(ctx context.Context) {
+	tick := time.NewTicker(admitEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.admit()
+		}
+	}
+}
+
+// Clients returns who has asked, as far as is remembered, the last seen first.
+func (s *Server) Clients() []clientlog.Client { return s.clients.Clients() }
+
 // Serve answers until ctx is done, then closes the sockets and returns nil. It returns early, with the error, when a
-// socket can no longer be waited on. All it started has ended when it returns.
+// socket can no longer be waited on. All it started has ended when it returns. While it runs GOMAXPROCS is larger by the
+// number of its sockets.
 func (s *Server) Serve(ctx context.Context) error {
 	failed := make(chan error, len(s.listeners))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var running sync.WaitGroup
+	running.Go(func() { s.keepAdmitting(ctx) })
+	addPlaces(len(s.listeners))
+	defer addPlaces(-len(s.listeners))
 	for _, l := range s.listeners {
 		running.Go(func() {
 			if err := l.serve(); err != nil {
@@ -95,6 +193,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	cancel()
 	for _, l := range s.listeners {
 		l.interrupt()
 	}
@@ -104,9 +203,11 @@ func (s *Server) Serve(ctx context.Context) error {
 
 // Addrs returns the addresses listened on, in the order of the configuration.
 func (s *Server) Addrs() []netip.AddrPort {
-	addrs := make([]netip.AddrPort, len(s.listeners))
-	for i, l := range s.listeners {
-		addrs[i] = l.addr
+	var addrs []netip.AddrPort
+	for _, l := range s.listeners {
+		if !slices.Contains(addrs, l.addr) {
+			addrs = append(addrs, l.addr)
+		}
 	}
 	return addrs
 }

@@ -13,36 +13,43 @@ const (
 	macSHA1   = 24 // key identifier and 160 bits
 )
 
-// Trailer walks what follows the header of a packet of the given version. It returns the MAC with its key identifier, nil
-// when there is none, and reports false when the bytes are neither well-formed extension fields nor a MAC. Fields are
-// skipped whatever their type.
-func Trailer(rest []byte, version uint8) (mac []byte, ok bool) {
+// Tail is what follows the header of a packet.
+type Tail struct {
+	MAC      []byte // with its key identifier; nil: none
+	MonoRoot bool   // a field of chrony that asks for MonoRoot
+}
+
+// Trailer walks what follows the header of a packet of the given version. It reports false when the bytes are neither
+// well-formed extension fields nor a MAC. Fields of unknown type are skipped.
+func Trailer(rest []byte, version uint8) (t Tail, ok bool) {
 	if version < 4 {
 		return legacyTrailer(rest)
 	}
 	for len(rest) >= minLastField {
 		length := int(binary.BigEndian.Uint16(rest[2:]))
 		if length < minField || length%4 != 0 || length > len(rest) {
-			return nil, false
+			return Tail{}, false
 		}
+		t.MonoRoot = t.MonoRoot || isMonoRoot(rest[:length])
 		rest = rest[length:]
 	}
 	switch len(rest) {
 	case 0:
-		return nil, true
+		return t, true
 	case cryptoNAK, macMD5, macSHA1:
-		return rest, true
+		t.MAC = rest
+		return t, true
 	}
-	return nil, false
+	return Tail{}, false
 }
 
 // legacyTrailer is Trailer for versions 1 to 3, which have no extension fields.
-func legacyTrailer(rest []byte) (mac []byte, ok bool) {
+func legacyTrailer(rest []byte) (t Tail, ok bool) {
 	switch len(rest) {
 	case 0:
-		return nil, true
+		return Tail{}, true
 	case cryptoNAK, macDES, macMD5, macSHA1:
-		return rest, true
+		return Tail{MAC: rest}, true
 	}
-	return nil, false
+	return Tail{}, false
 }

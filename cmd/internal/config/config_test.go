@@ -111,6 +111,8 @@ servers = ["ntp.example.org", "192.0.2.1:1123"]
 [server]
 listen = ["192.0.2.1:123", "[2001:db8::1]:1123", ":0"]
 receive_buffer_bytes = 65536
+access = ["203.0.113.0/24 noquery kod", "10.0.0.0/8 ignore"]
+rate_limit = "off"
 refid = "GNSS"
 limit = "250us"
 kappa = 1.5
@@ -129,8 +131,11 @@ level = "debug"
 		GNSS:  GNSS{Device: "/dev/ttyACM0", Baud: 115200},
 		Clock: Clock{Monitor: true}, Witness: witness.Config{Servers: []string{"ntp.example.org", "192.0.2.1:1123"}},
 		Server: Server{
-			Listening: Listening{Listen: []string{"192.0.2.1:123", "[2001:db8::1]:1123", ":0"}, ReceiveBuffer: 65536},
-			Claims:    Claims{Limit: 250 * time.Microsecond, Kappa: 1.5, ReferenceID: "GNSS", Expiry: 10 * time.Second},
+			Listening: Listening{
+				Listen: []string{"192.0.2.1:123", "[2001:db8::1]:1123", ":0"}, ReceiveBuffer: 65536,
+				Access: []string{"203.0.113.0/24 noquery kod", "10.0.0.0/8 ignore"}, RateLimit: "off",
+			},
+			Claims: Claims{Limit: 250 * time.Microsecond, Kappa: 1.5, ReferenceID: "GNSS", Expiry: 10 * time.Second},
 		},
 		Web: Web{HTTP: "127.0.0.1:8080", Hosts: []string{"time.example.org", "clock-1"}},
 		Log: Log{Level: "debug"},
