@@ -246,3 +246,30 @@ func TestDrawnFaultsAreTheSameForASeed(t *testing.T) {
 		}
 	}
 }
+
+// What is kept is made once for all who need it, is another for another seed, and makes a unit that starts wiser: it
+// serves longer in holdover than one that knows nothing of its crystal.
+func TestUnitsAreRestartedWithWhatIsKept(t *testing.T) {
+	one, err := memoryOf("pi-quiet", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := memoryOf("pi-quiet", 1)
+	other, failed := memoryOf("pi-quiet", 2)
+	if err != nil || failed != nil || one != again || reflect.DeepEqual(one, other) {
+		t.Errorf("%p, %p, %v, %v; like another seed's: %v", one, again, err, failed, reflect.DeepEqual(one, other))
+	}
+	served := func(kept bool) int {
+		c := trial{model: "pi-load", warm: drawnWarm, kept: kept, after: 2 * hour, faults: on(sim.FaultAntenna, forEver, 0, 0)}
+		got, err := c.run(1)
+		if err != nil || got.Dishonest > 0 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		return got.Served
+	}
+	with, without := served(true), served(false)
+	t.Logf("holdover is served for %d s with what was kept and for %d s without", with, without)
+	if with <= without {
+		t.Error("what was kept is of no use")
+	}
+}

@@ -2,10 +2,10 @@
 // catalogue of faults: how soon they notice, how far the clock is moved, whether what they promise stays true.
 //
 // The soak runs the table of trials and, for every kind of fault, units whose fault is drawn from the seed: when it comes,
-// how long and how large, on which oscillator. Each starts from two hours of lock. It is resumable: what is done stands in
-// a file of JSON lines, and lines of another build of the program are left aside. It exits with 1 when a unit was
-// dishonest about a fault that is claimed to be seen, served a wrong second or year, or panicked, or when a figure of the
-// table was missed that is not known to be.
+// how long and how large, on which oscillator. Each was restarted, and begins with what it kept of two hours of lock. It is
+// resumable: what is done stands in a file of JSON lines, and lines of another build of the program are left aside. It
+// exits with 1 when a unit was dishonest about a fault that is claimed to be seen, served a wrong second or year, or
+// panicked, or when a figure of the table was missed that is not known to be.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 	log.SetPrefix("faults: ")
 	seeds := flag.Uint64("seeds", 50, "run seeds 1 to `N`")
 	seed := flag.Uint64("seed", 0, "run this `seed` only")
-	hours := flag.Float64("hours", 24, "simulated `hours` of a drawn fault's unit, after two hours of lock")
+	hours := flag.Float64("hours", 24, "simulated `hours` of a drawn fault's unit, from a restart with a known crystal")
 	budget := flag.Duration("budget", 30*time.Minute, "begin no run after this `time`")
 	state := flag.String("state", "", "`file` of what is done; \"\" = begin anew and keep nothing")
 	only := flag.String("only", ".", "run what matches this `expression`")

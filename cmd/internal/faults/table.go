@@ -50,6 +50,14 @@ func trials() []trial {
 			wanted: "dispersion holds the error although the room warms by 10 degrees",
 		},
 		trial{
+			name: "all-lost/restarted", number: "F3", model: "pi-load", warm: drawnWarm, kept: true, after: 24 * hour, faults: on(sim.FaultAntenna, forEver, 0, 0),
+			wanted: "dispersion holds the error of a unit that was restarted 15 min ago",
+		},
+		trial{
+			name: "pulse-stops/restarted", number: "F1", model: "pi-quiet", warm: drawnWarm, kept: true, after: 600, faults: on(sim.FaultPulse, forEver, 0, 0),
+			wanted: "holdover within 3 s", judge: holdoverWithin(3), short: true,
+		},
+		trial{
 			name: "all-lost/young", number: "F3", model: "pi-load", warm: 300, after: 2 * hour, faults: on(sim.FaultAntenna, forEver, 0, 0),
 			wanted: "dispersion holds the error also after 5 min of lock", short: true,
 		},

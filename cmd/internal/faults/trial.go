@@ -27,6 +27,7 @@ type trial struct {
 	number string // of FAULTS.md, "" = none
 	model  string
 	warm   int         // seconds of good pulses before the fault; 0 = the fault is there from the start
+	kept   bool        // the unit begins with what one kept after two hours of lock, see memoryOf
 	after  int         // seconds from the fault on
 	faults []sim.Fault // their times count from the fault on
 	fix    int         // seconds until the receiver has a fix, cold starts only
@@ -55,6 +56,11 @@ func (c *trial) config(seed uint64, faults bool) (direct.Config, error) {
 			FixAfter: time.Duration(c.fix) * time.Second,
 		},
 		Engine: timing.Default(), Publish: publish.Default(), Seconds: c.warm + c.after,
+	}
+	if c.kept {
+		if cfg.Engine.Memory, err = memoryOf(c.model, seed); err != nil {
+			return direct.Config{}, err
+		}
 	}
 	if c.bytes {
 		cfg.World.Receiver = sim.NewTalker(seed, 38400, 120*time.Millisecond)
