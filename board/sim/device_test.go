@@ -338,7 +338,8 @@ func TestDeviceObeys(t *testing.T) {
 			changed{Baud: 38400, Interval: 1000, Packets: append(slices.Clone(text), "GAGSV", "GBGSV", "GPGSV"), Acks: []gnss.Ack{nak(6, 0x8A)}},
 		},
 		{
-			"CFG-VALSET of a message that it hasn't", DeviceConfig{Kind: KindUBX10},
+			"CFG-VALSET of a message that it hasn't",
+			DeviceConfig{Kind: KindUBX10},
 			ubx.Append(nil, &ubx.CfgVALSET{Layers: ubx.LayerRAM, Items: []ubx.Item{{Key: ubx.KeyUART1OutNMEA, Value: 0}, {Key: ubx.KeyMsgTimSVIN, Value: 1}}}),
 			changed{Baud: 38400, Interval: 1000, Packets: append(slices.Clone(text), "GAGSV", "GBGSV", "GPGSV"), Acks: []gnss.Ack{nak(6, 0x8A)}},
 		},

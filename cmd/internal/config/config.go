@@ -33,6 +33,7 @@ type Config struct {
 	Server  Server         `toml:"server"`
 	Web     Web            `toml:"web"`
 	Log     Log            `toml:"log"`
+	Sim     Sim            `toml:"sim"`
 }
 
 // maxSize is the largest file read, in bytes: twenty times the annotated example.
@@ -47,6 +48,7 @@ func Default() Config {
 		Server: Server{Listening: server.Default(), Claims: publish.Default()},
 		Web:    Web{HTTP: ":80"},
 		Log:    Log{Level: "info"},
+		Sim:    Sim{Receiver: "nmea"},
 	}
 }
 
@@ -83,7 +85,7 @@ func Parse(name string, data []byte) (Config, error) {
 // Validate returns all that is wrong with the values of c, whether they came from a file or from flags.
 func (c Config) Validate() error {
 	return errors.Join(c.Board.Validate(), c.GNSS.Validate(), c.PPS.Validate(), c.Witness.Validate(), c.Server.Validate(), c.Web.Validate(),
-		c.Log.Validate())
+		c.Log.Validate(), c.Sim.Validate())
 }
 
 // Check reads the file at path and writes to w that it is well or, a line each, what is wrong; it returns the same error

@@ -122,6 +122,8 @@ http = "127.0.0.1:8080"
 hosts = ["time.example.org", "clock-1"]
 [log]
 level = "debug"
+[sim]
+receiver = "casic-2"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -139,6 +141,7 @@ level = "debug"
 		},
 		Web: Web{HTTP: "127.0.0.1:8080", Hosts: []string{"time.example.org", "clock-1"}},
 		Log: Log{Level: "debug"},
+		Sim: Sim{Receiver: "casic-2"},
 	}
 	zero, micro := 0.0, 1e-6
 	want.PPS = PPS{Source: "gpio", LatencySeconds: &zero, LatencyRangeSeconds: &micro}
@@ -192,6 +195,10 @@ func TestParseRefuses(t *testing.T) {
 		{"relative path", "board.state = \"state\"", `config: board.state: "state": not an absolute path`},
 		{"path with dots", "gnss.device = \"/dev/../etc\"", `config: gnss.device: "/dev/../etc": not an absolute path`},
 		{"baud", "gnss.baud = 9601", "config: gnss.baud: 9601: neither 0 nor one of [4800 9600 19200 38400 57600 115200 230400 460800 921600]"},
+		{
+			"simulated receiver", "sim.receiver = \"ubx\"",
+			`config: sim.receiver: no receiver "ubx": known are [nmea ubx-6 ubx-7 ubx-8 ubx-9 ubx-10 casic-1 casic-2]`,
+		},
 		{"pulse source", "pps.source = \"polled\"", `config: pps.source: "polled": not "gpio"`},
 		{"header pin", "pps.line = \"P1_6\"", `config: pps.line: "P1_6": this header pin is GROUND, not a GPIO`},
 		{"latency alone", "pps.latency_seconds = 1e-6", "config: pps.latency_seconds, pps.latency_range_seconds: one is given and the other is not"},

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"timeball/board"
+	"timeball/board/sim"
 	"timeball/pps/gpiopps"
 	"timeball/server"
 	"timeball/server/publish"
@@ -190,6 +191,27 @@ func (l Log) Validate() error {
 
 // Slog returns the level for log/slog; info when it is none of the four.
 func (l Log) Slog() slog.Level { return levels[l.Level] }
+
+// Sim is the section [sim], of the simulated board.
+type Sim struct {
+	// Receiver is the kind of its receiver, of which the binary protocol alone is heard.
+	Receiver string `toml:"receiver"`
+}
+
+// Kind returns the kind of the receiver.
+func (s Sim) Kind() (sim.Kind, error) {
+	k, err := sim.KindNamed(s.Receiver)
+	if err != nil {
+		return 0, fmt.Errorf("config: sim.receiver: %w", err)
+	}
+	return k, nil
+}
+
+// Validate returns what is wrong with s, naming the key.
+func (s Sim) Validate() error {
+	_, err := s.Kind()
+	return err
+}
 
 // absolute checks a path.
 func absolute(key, p string) error {

@@ -250,6 +250,25 @@ func TestDaemonAtAnotherPaceServesNoNTP(t *testing.T) {
 }
 
 // A recording of a real receiver locks the unit to the seconds of its day.
+// The receiver of the simulated board speaks what the file says, and the page shows what it told.
+func TestDaemonHearsEveryProtocol(t *testing.T) {
+	for kind, maker := range map[string]string{"ubx-6": "u-blox", "ubx-10": "u-blox", "casic-1": "CASIC", "casic-2": "CASIC"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			file := write(t, "sim.toml", "[sim]\nreceiver = \""+kind+"\"\n")
+			r := run(t, program{}, "-board", "sim", "-config", file, "-pace", "4", "-http", "localhost:0")
+			r.waitLock(t)
+			s := r.status(t)
+			if s.Mode != "locked" || s.Receiver == nil || !strings.HasPrefix(*s.Receiver, maker) || s.SatellitesUsed == nil || *s.SatellitesUsed < 4 {
+				t.Errorf("mode %s, receiver %v, satellites %v", s.Mode, s.Receiver, s.SatellitesUsed)
+			}
+			if err := r.stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestDaemonTakesTheSecondsOfARecording(t *testing.T) {
 	file := corpus(t, "ublox-8.log")
 	r := run(t, program{}, "-board", "sim", "-receiver", file, "-pace", "20", "-http", "127.0.0.1:0")

@@ -18,10 +18,13 @@ func newSimulation(o options, cfg config.Config, u *appliance.Config) (appliance
 	if err != nil {
 		return nil, fmt.Errorf("-model: %w", err)
 	}
+	kind, err := cfg.Sim.Kind()
+	if err != nil {
+		return nil, err
+	}
 	world := sim.Config{
 		Model: model, Seed: o.seed, Sensors: true, RTC: true, FixAfter: 2 * time.Second,
-		E0: -3500 * time.Millisecond, Y0: 1e-5,
-		Receiver: sim.NewTalker(o.seed, 38400, 120*time.Millisecond),
+		E0: -3500 * time.Millisecond, Y0: 1e-5, Receiver: simulatedReceiver(kind, o.seed),
 	}
 	if model.Name == "perfect" {
 		world.E0, world.Y0 = 0, 0
@@ -43,6 +46,15 @@ func newSimulation(o options, cfg config.Config, u *appliance.Config) (appliance
 	board := appliance.NewSimBoard(world, o.pace)
 	board.Monitor = cfg.Clock.Monitor
 	return board, nil
+}
+
+// simulatedReceiver returns a receiver of a kind, which speaks its binary protocol alone.
+func simulatedReceiver(kind sim.Kind, seed uint64) sim.Receiver {
+	const baud, delay = 38400, 120 * time.Millisecond
+	if kind == sim.KindNMEA {
+		return sim.NewTalker(seed, baud, delay)
+	}
+	return sim.NewDevice(sim.DeviceConfig{Kind: kind, Seed: seed, Baud: baud, Binary: true, Delay: delay})
 }
 
 // recorded returns a receiver that says again what is in a file. Recordings have no times: the rate and the delay are

@@ -1,0 +1,111 @@
+package direct
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"timeball/board/sim"
+	"timeball/pps/clock"
+	"timeball/pps/discipline"
+	"timeball/pps/timing"
+)
+
+// result is what became of a unit with a receiver.
+type result struct {
+	locked    int           // second
+	dishonest int           // answers
+	sigma     clock.Seconds // of the error about its mean, once settled
+	last      *timing.Snapshot
+}
+
+// try runs cfg; the error is judged from the second settled on.
+func try(t testing.TB, cfg Config, settled int) result {
+	r := result{locked: -1}
+	var n, sum, squares float64
+	mustRun(t, cfg, func(x Sample) bool {
+		if x.Dishonest() {
+			r.dishonest++
+		}
+		if r.locked < 0 && x.Snapshot.Estimate.Mode == discipline.Locked {
+			r.locked = x.Second
+		}
+		if x.Second >= settled {
+			n, sum, squares = n+1, sum+float64(x.Error), squares+float64(x.Error)*float64(x.Error)
+		}
+		r.last = x.Snapshot
+		return true
+	})
+	r.sigma = clock.Seconds(math.Sqrt(squares/n - sum/n*sum/n))
+	return r
+}
+
+// A unit that hears one binary protocol alone, of any generation, does as well as with NMEA: it locks as soon, holds the
+// clock as well and knows fix and sky. And, which NMEA doesn't tell, it knows the leap seconds without a witness.
+func TestUnitRunsOnEveryProtocolAlone(t *testing.T) {
+	length := 2 * hour
+	if testing.Short() {
+		length = hour / 2
+	}
+	device := func(kind sim.Kind, binary bool) *sim.Device {
+		return sim.NewDevice(sim.DeviceConfig{Kind: kind, Seed: 1, Baud: 38400, Binary: binary, Delay: 120 * time.Millisecond})
+	}
+	run := func(r sim.Receiver, rtc bool) result {
+		cfg := unit(t, "pi-quiet", 1, length)
+		cfg.World.Receiver, cfg.World.RTC = r, rtc
+		return try(t, cfg, length/2)
+	}
+	usual := run(sim.NewTalker(1, 38400, 120*time.Millisecond), true)
+	for _, kind := range sim.Kinds() {
+		for _, rtc := range []bool{true, false} {
+			if kind == sim.KindNMEA && !rtc { // it says nothing of the leap seconds
+				continue
+			}
+			t.Run(fmt.Sprintf("%v rtc=%v", kind, rtc), func(t *testing.T) {
+				t.Parallel()
+				r := run(device(kind, true), rtc)
+				if r.locked < 0 || r.locked > usual.locked+2 || r.dishonest > 0 {
+					t.Errorf("locked in second %d, with NMEA %d; %d dishonest answers; %q", r.locked, usual.locked, r.dishonest, r.last.Estimate.Reason)
+				}
+				if r.sigma > 1.05*usual.sigma {
+					t.Errorf("sigma %v, with NMEA %v", r.sigma, usual.sigma)
+				}
+				judgeView(t, r.last)
+				t.Logf("locked in second %d, sigma %.1f ns; with NMEA %d, %.1f ns", r.locked, 1e9*r.sigma, usual.locked, 1e9*usual.sigma)
+			})
+		}
+	}
+}
+
+// judgeView checks what the page shows of a receiver.
+func judgeView(t *testing.T, s *timing.Snapshot) {
+	t.Helper()
+	if f := s.Fix; f == nil || !f.Valid || !f.HasPosition || f.SatellitesUsed < 4 || math.Abs(f.Latitude-51.4779) > 1e-4 {
+		t.Errorf("fix %+v", f)
+	}
+	if s.Sky == nil || len(s.Sky.Seen) < 6 {
+		t.Fatalf("sky %+v", s.Sky)
+	}
+	used := 0
+	for _, sat := range s.Sky.Seen {
+		if sat.Used {
+			used++
+		}
+	}
+	if f := s.Fix; f != nil && used != f.SatellitesUsed {
+		t.Errorf("%d satellites of the sky are used, the fix says %d", used, f.SatellitesUsed)
+	}
+	if len(s.Conditions) > 0 {
+		t.Errorf("conditions %+v", s.Conditions)
+	}
+	for reason := range s.Counters.Refused {
+		if !slices.Contains([]string{"edge stamped late", "first pulse waits for a second one", "no message has named a second yet"}, reason) {
+			t.Errorf("refused: %v", s.Counters.Refused)
+		}
+	}
+	if s.Estimate.TAIOffset != 37 {
+		t.Errorf("TAI - UTC = %d", s.Estimate.TAIOffset)
+	}
+}
