@@ -3,6 +3,7 @@
 //
 // Errors and bounds are seconds, local minus truth. The receiver has a fix and labels wherever there is a pulse, and the
 // edges' latency is declared as known but for 10 ns (1 ns where hardware stamps them), unless EdgeLatency says otherwise.
+// A holdover goes on to the end, so that it can be judged for days; stratum 16 says from where on a unit would not serve.
 package trial
 
 import (
@@ -48,7 +49,8 @@ const (
 
 	declaredRange         = clock.Seconds(10e-9)
 	declaredHardwareRange = clock.Seconds(1e-9)
-	noPulse               = 1e10 // in the column ref: no pulse and no fix
+	coastTo               = clock.Seconds(1) // the loop's greatest
+	noPulse               = 1e10             // in the column ref: no pulse and no fix
 )
 
 var columns = [...]string{"freq", "ref", "temp", "util"}
@@ -69,6 +71,7 @@ func Run(c Config, w io.Writer) error {
 		Engine: timing.Default(), Publish: publish.Default(), Seconds: c.Seconds, Labelled: len(c.Faults) == 0,
 	}
 	c.declare(&cfg.Engine.Loop, model)
+	cfg.Engine.Loop.Limit = coastTo // where serving ends, the stratum says; how the clock goes on is what a trial is for
 	if c.Lock > 0 {
 		cfg.World.Faults = append(cfg.World.Faults, sim.Fault{Name: sim.FaultAntenna, At: time.Duration(c.Lock) * time.Second})
 	}

@@ -90,3 +90,26 @@ func TestTrialSaysWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// A trial once coasted to the unit's limit of 1 ms only, from where the clock ran away: a day of holdover could not be judged.
+func TestHoldoverGoesOnBeyondTheLimit(t *testing.T) {
+	c := Config{Model: "pi-load", Seed: 1, Seconds: 5 * 3600, Lock: 900, E0: 1e-3, Y0: 1e-5, Sensors: true}
+	_, bounds := run(t, c)
+	refused := 0
+	for k, line := range bounds[c.Lock+10:] {
+		f := strings.Fields(line)
+		bound, err := strconv.ParseFloat(f[0], 64)
+		if err != nil || f[1] != "holdover" {
+			t.Fatalf("second %d of a holdover: %q", k+10, line)
+		}
+		if got, want := f[2], map[bool]string{true: "1", false: "16"}[bound <= 1e-3]; got != want {
+			t.Fatalf("second %d of a holdover: %q, want stratum %s", k+10, line, want)
+		}
+		if f[2] == "16" {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("the bound has not reached the limit")
+	}
+}
