@@ -342,8 +342,8 @@ func (l *Loop) accept(m pps.Measurement) {
 
 // note lets the rehearsals take note of the oscillator.
 func (l *Loop) note(at clock.Mono) {
-	noise := l.sensor.Noise()
-	l.past.Note(at, l.Bare(), l.variance, clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law(), &noise)
+	senses := l.sensor.Senses(at)
+	l.past.Note(at, l.Bare(), l.variance, clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law(), &senses)
 }
 
 // advanceTo moves the filter to an instant.
@@ -421,7 +421,9 @@ func (l *Loop) Advance(now clock.Reading) error {
 			l.coast("no pulse")
 		case now.Mono.Sub(l.accepted) > refusing:
 			l.coast("the pulse is far from the prediction")
-			l.contradiction = l.claimed()
+			if claimed := l.claimed(); magnitude(claimed) > magnitude(l.contradiction) {
+				l.contradiction = claimed
+			}
 		}
 	}
 	if l.mode == Acquiring && now.Mono.Sub(l.accepted) > refusing {
@@ -452,6 +454,11 @@ func (l *Loop) Advance(now clock.Reading) error {
 // Bare returns the phase of the oscillator as it would be had it never been steered, as last estimated.
 func (l *Loop) Bare() clock.Seconds { return clock.Seconds(l.filter.mean.s[phase]) - l.given }
 
+// bareAt returns the bare oscillator's phase at an instant not before the filter's.
+func (l *Loop) bareAt(at clock.Mono) clock.Seconds {
+	return l.predicted(at) - l.given - clock.Seconds(l.steer)*at.Sub(l.at)
+}
+
 // follow moves the filters to an instant of a holdover by what the rehearsed predictors say.
 func (l *Loop) follow(at clock.Mono) {
 	l.advanceTo(at)
@@ -473,8 +480,11 @@ const turning = 0.1
 func (l *Loop) coast(reason string) {
 	l.mode, l.reason, l.inARow, l.needed = Holdover, reason, 0, settled
 	l.filter.each(func(f *filter) { f.s[drift] = 0 })
-	l.followed, l.bareThen = l.at, l.Bare()
+	if by, _, suspected := l.past.Suspected(l.at, l.Bare()); suspected {
+		l.contradiction = by
+	}
 	l.past.Begin(l.at, l.Bare(), clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law())
+	l.followed, l.bareThen = l.at, l.past.Coast(l.at)
 }
 
 // predicted returns the offset at an instant not before the filter's.
@@ -507,6 +517,9 @@ func (l *Loop) bound(at clock.Mono) Bound {
 	}
 	if l.disputed != 0 && at.Sub(l.disputedAt) < disputing {
 		contradicted = max(contradicted, magnitude(l.disputed))
+	}
+	if by, sigma, suspected := l.past.Suspected(at, l.bareAt(at)); suspected {
+		contradicted = max(contradicted, magnitude(by)+rehearsed*sigma)
 	}
 	if contradicted > 0 {
 		contradicted += gateSigmas * clock.Seconds(l.noise.sigma)
@@ -541,6 +554,9 @@ func (l *Loop) Estimate(now clock.Reading) Estimate {
 	e.Growth = max(e.Growth, 0)
 	if l.mode == Locked && l.disputed != 0 && now.Mono.Sub(l.disputedAt) < disputing {
 		e.Reason = fmt.Sprintf("the pulse has moved by %.2g s; this unit alone cannot tell when it was right", float64(magnitude(l.disputed)))
+	}
+	if by, _, suspected := l.past.Suspected(now.Mono, l.bareAt(now.Mono)); suspected && l.mode == Locked {
+		e.Reason = fmt.Sprintf("the pulse has drifted by %.2g s from what this crystal has ever done", float64(magnitude(by)))
 	}
 	e.Frequency = clock.Ratio(l.filter.mean.s[frequency])
 	e.FrequencySigma = clock.Ratio(math.Sqrt(l.filter.mean.p[frequency][frequency]))

@@ -14,6 +14,8 @@ type regression struct {
 	p     [unknowns][unknowns]float64
 	walk  float64 // of the base, per sqrt(s)
 	taken int     // means
+	// surprise is the mean square of the means' residuals over the variance expected of them: 1 when all is as believed.
+	surprise float64
 }
 
 const (
@@ -24,6 +26,8 @@ const (
 	priorAgeing = 5e-14 // 1/s
 	ageingWalk  = 1e-17 // 1/s per sqrt(s): free to change within some months
 	leastNoise  = 3e-12 // of a mean: what the phases' own quantisation leaves
+
+	shortRecord, longRecord = 8, 700 // means: a quarter of an hour, a day
 )
 
 func newRegression(walk float64, law, sigma *Vector) regression {
@@ -36,18 +40,30 @@ func newRegression(walk float64, law, sigma *Vector) regression {
 	return g
 }
 
+// doubt returns by what the variances of the law are to be multiplied: a crystal that has done far less than the prior
+// allowed has a weaker law. Where residuals are as large as expected, or there are too few of them, it is 1.
+func (g *regression) doubt() float64 {
+	n := min(float64(g.taken-1), longRecord)
+	if n < shortRecord {
+		return 1
+	}
+	return min(1, g.surprise*(1+3*math.Sqrt(2/n))) // 3 sigma of a mean of n squares
+}
+
 // law returns the coefficients.
 func (g *regression) law() *Vector { return (*Vector)(g.s[firstTerm:]) }
 
 // take takes the mean frequency and the mean terms of a window of dt seconds, elapsed seconds after the last one. variance is that of the phase at its ends,
 // noise that of the terms.
-func (g *regression) take(dt, elapsed, frequency float64, terms *Vector, variance float64, noise *Vector) {
-	r2 := 2*variance/(dt*dt) + leastNoise*leastNoise
+func (g *regression) take(dt, elapsed, frequency float64, terms, change *Vector, variance float64, noise *Vector) {
+	r2, doubt := 2*variance/(dt*dt)+leastNoise*leastNoise, g.doubt()
 	for i, v := range noise {
 		c := g.s[firstTerm+i]
 		// The noise of a lagging term is much the same in the next windows: it counts as if it were that much larger.
-		r2 += v * (1 + 2*lags[i]/dt) * (c*c + g.p[firstTerm+i][firstTerm+i])
+		r2 += v * (1 + 2*lags[i]/dt) * (c*c + doubt*g.p[firstTerm+i][firstTerm+i])
 	}
+	said := lagging * g.law().Dot(change)
+	r2 += said * said
 	if g.taken++; g.taken == 1 {
 		g.s[base] = frequency - g.law().Dot(terms)
 		g.p[base][base] = r2 // and what is not known of the law, by which the base is wrong the other way
@@ -71,8 +87,10 @@ func (g *regression) take(dt, elapsed, frequency float64, terms *Vector, varianc
 		expected += h[i] * g.s[i]
 	}
 	over := 1 / (known + r2)
+	residual := frequency - expected
+	g.surprise += (residual*residual*over - g.surprise) / min(float64(g.taken-1), longRecord)
 	for i := range ph {
-		g.s[i] += ph[i] * over * (frequency - expected)
+		g.s[i] += ph[i] * over * residual
 		for j := range i + 1 {
 			m := g.p[i][j] - ph[i]*ph[j]*over
 			g.p[i][j], g.p[j][i] = m, m

@@ -57,7 +57,7 @@ func TestRegressionLearnsAKnownLawWithinItsSigma(t *testing.T) {
 				}
 				base += walk * math.Sqrt(windowOf) * rng.NormFloat64()
 				frequency := base + law.Dot(&truth) + math.Sqrt2*phaseSigma/windowOf*rng.NormFloat64()
-				g.take(windowOf, windowOf, frequency, &read, phaseSigma*phaseSigma, &noise)
+				g.take(windowOf, windowOf, frequency, &read, &Vector{}, phaseSigma*phaseSigma, &noise)
 			}
 			sigma := g.sigma()
 			for i, c := range g.law() {
@@ -93,7 +93,7 @@ func TestRegressionLearnsAgeing(t *testing.T) {
 		const days = 5
 		for range days * 86400 / int(windowOf) {
 			base += ageingOf*windowOf + walk*math.Sqrt(windowOf)*rng.NormFloat64()
-			g.take(windowOf, windowOf, base, &nothing, 1e-18, &noise)
+			g.take(windowOf, windowOf, base, &nothing, &nothing, 1e-18, &noise)
 		}
 		sigma := math.Sqrt(g.p[ageing][ageing])
 		near(t, "ageing", g.s[ageing], ageingOf, sigmas*sigma)
@@ -109,7 +109,7 @@ func TestRegressionLearnsNothingFromTermsThatStand(t *testing.T) {
 	var nothing, terms, noise Vector
 	g := newRegression(2e-11, &nothing, &Prior)
 	for range 1000 {
-		g.take(windowOf, windowOf, 7e-6, &terms, 1e-16, &noise)
+		g.take(windowOf, windowOf, 7e-6, &terms, &Vector{}, 1e-16, &noise)
 	}
 	if *g.law() != nothing {
 		t.Errorf("law %v", *g.law())
@@ -129,7 +129,7 @@ func TestRegressionStaysSound(t *testing.T) {
 		w := weather{rng: rng}
 		for range 100_000 {
 			terms := w.next()
-			g.take(windowOf, windowOf, 1e-5+1e-9*rng.NormFloat64(), &terms, 1e-16, &noise)
+			g.take(windowOf, windowOf, 1e-5+1e-9*rng.NormFloat64(), &terms, &Vector{}, 1e-16, &noise)
 		}
 		for i := range g.p {
 			if !(g.p[i][i] > 0) {

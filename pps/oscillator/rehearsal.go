@@ -23,7 +23,9 @@ type Rehearsals struct {
 	last  clock.Mono
 
 	regression [len(walks)]regression
-	regressed  clock.Mono // when they took their last means
+	regressed  clock.Mono          // when they took their last means
+	learned    int                 // means they have taken
+	lessons    [lessons]regression // the best one, after each of the last means
 
 	scored [levels]int // rehearsals ever
 	score  [levels][predictors]struct{ square, weight float64 }
@@ -31,10 +33,12 @@ type Rehearsals struct {
 	whole  [levels]float64             // the same of all predictors together, weighted
 	ready  bool
 
-	began       clock.Mono // of the holdover that is real
-	from        note
-	doubted     regression // as it was when it began
-	sensedFirst Vector     // the terms then
+	began   clock.Mono // of the holdover that is real
+	from    note
+	doubted regression // as it was when it began
+
+	suspicion suspicion
+	surprises int // notes in a row
 }
 
 const (
@@ -77,7 +81,10 @@ const (
 // crystal to one whose temperature the sensors tell only in part.
 var walks = [...]float64{1e-13, 3e-12, 2e-11, 2e-10}
 
-const predictors = 10
+const (
+	predictors = 10
+	unchanged  = 0 // the candidate for which the frequency stays as it is
+)
 
 var candidates = [predictors]predictor{
 	{kind: steady}, {kind: steady, window: 256}, {kind: steady, window: 4096}, // now, 1.1 h, 18.2 h
@@ -85,18 +92,20 @@ var candidates = [predictors]predictor{
 	{kind: lasting, law: 0}, {kind: lasting, law: 1}, {kind: lasting, law: 2}, {kind: lasting, law: 3},
 }
 
-// regressNotes is how many notes a regression's means take: 128 s. They are taken lateNotes late, in which time wrong pulses
-// can still be dropped.
-const (
-	regressNotes = 8
-	lateNotes    = 4
-)
+// regressNotes is how many notes a regression's means take: 128 s.
+const regressNotes = 8
+
+// lateNotes is how many notes late anything is learned from a note: for so long wrong pulses can still be dropped, or their
+// movement found suspicious.
+const lateNotes = 8
 
 // note is the oscillator at one instant and what the predictors say of it.
 type note struct {
 	at       clock.Mono
 	phase    float64 // s, as if the clock had never been steered
+	terms    Vector
 	integral Vector
+	learned  int                    // means that the regressions had taken
 	law      [len(walks) + 1]Vector // of the regressions and, last, of the filter
 	base     [predictors]float64    // frequency, less the law's part for those that follow one
 	ageing   [predictors]float64    // per second
@@ -140,6 +149,15 @@ func (r *Rehearsals) integrate(at clock.Mono) {
 	r.sensed = max(r.sensed, at)
 }
 
+// ahead returns what the terms' integral will be at an instant if they stay.
+func (r *Rehearsals) ahead(at clock.Mono) Vector {
+	integral, h := r.integral, max(0, float64(at.Sub(r.sensed)))
+	for i := range integral {
+		integral[i] += r.terms[i] * h
+	}
+	return integral
+}
+
 // Forget drops the notes, as after a gap; what was learned of the predictors stays.
 func (r *Rehearsals) Forget() { r.taken = 0 }
 
@@ -154,8 +172,8 @@ func (r *Rehearsals) Drop(after clock.Mono) {
 }
 
 // Note notes the phase of the bare oscillator, whose variance is given, and the filter's frequency and law, once in 16 s, and
-// scores the notes before. noise is the variance of the terms.
-func (r *Rehearsals) Note(at clock.Mono, phase clock.Seconds, variance float64, y clock.Ratio, law, noise *Vector) {
+// scores the notes before.
+func (r *Rehearsals) Note(at clock.Mono, phase clock.Seconds, variance float64, y clock.Ratio, law *Vector, senses *Senses) {
 	since := float64(at.Sub(r.last))
 	if r.taken > 0 && since < period-0.5 {
 		return
@@ -167,11 +185,14 @@ func (r *Rehearsals) Note(at clock.Mono, phase clock.Seconds, variance float64, 
 	r.integrate(at)
 	r.start()
 	now := r.describe(at, phase, y, law)
-	r.regress(variance, noise)
-	r.rehearse(&now)
+	suspected := r.suspect(&now, senses.Alive)
 	r.notes[r.taken%ringNotes] = now
 	r.taken++
-	r.learn()
+	if !suspected {
+		r.regress(variance, &senses.Noise)
+		r.rehearse()
+		r.learn()
+	}
 }
 
 // start makes the regressions at the first need.
@@ -183,6 +204,7 @@ func (r *Rehearsals) start() {
 	for i, walk := range walks {
 		r.regression[i] = newRegression(walk, &nothing, &Prior)
 	}
+	r.lessons[r.learned%lessons] = r.regression[kept]
 }
 
 // back returns the note so many notes ago; 1 is the last one.
@@ -190,7 +212,7 @@ func (r *Rehearsals) back(n int) *note { return &r.notes[(r.taken-n)%ringNotes] 
 
 // describe makes a note of the present.
 func (r *Rehearsals) describe(at clock.Mono, phase clock.Seconds, y clock.Ratio, law *Vector) note {
-	n := note{at: at, phase: float64(phase), integral: r.integral}
+	n := note{at: at, phase: float64(phase), terms: r.terms, integral: r.integral, learned: r.learned}
 	for i := range r.regression {
 		n.law[i] = *r.regression[i].law()
 	}
@@ -234,25 +256,32 @@ func (r *Rehearsals) regress(variance float64, noise *Vector) {
 		return // taken before what followed was dropped
 	}
 	dt := float64(now.at.Sub(then.at))
-	var terms Vector
+	var terms, change Vector
 	for i := range terms {
 		terms[i] = (now.integral[i] - then.integral[i]) / dt
+		change[i] = now.terms[i] - then.terms[i]
 	}
 	elapsed := max(dt, float64(now.at.Sub(r.regressed)))
 	r.regressed = now.at
 	for i := range r.regression {
-		r.regression[i].take(dt, elapsed, mean(then, now, nil), &terms, variance, noise)
+		r.regression[i].take(dt, elapsed, mean(then, now, nil), &terms, &change, variance, noise)
 	}
+	r.learned++
+	r.lessons[r.learned%lessons] = r.regression[r.best()]
 }
 
-// rehearse scores what the predictors said at each horizon ago.
-func (r *Rehearsals) rehearse(now *note) {
+// rehearse scores what the predictors said at each horizon ago. It does so lateNotes late.
+func (r *Rehearsals) rehearse() {
+	if r.taken <= lateNotes {
+		return
+	}
+	now := r.back(lateNotes)
 	for j := range levels {
 		n := 1 << j
-		if n > r.taken || n >= ringNotes {
+		if n+lateNotes > r.taken || n+lateNotes >= ringNotes {
 			return
 		}
-		then := r.back(n)
+		then := r.back(n + lateNotes)
 		r.scored[j]++
 		keep := 1 - max(1/remembered, unlearning/(float64(r.scored[j])+unlearning))
 		moved, h := now.phase-then.phase, float64(now.at.Sub(then.at))
@@ -361,13 +390,19 @@ func (r *Rehearsals) Expected(h clock.Seconds) clock.Seconds {
 	return clock.Seconds(math.Sqrt(square))
 }
 
-// Begin begins a real holdover with what is known now.
+// Begin begins a real holdover with what is known now or, where pulses are suspected, was known before them; the suspicion
+// ends then.
 func (r *Rehearsals) Begin(at clock.Mono, phase clock.Seconds, y clock.Ratio, law *Vector) {
 	r.integrate(at)
 	r.start()
+	if r.suspicion.held {
+		r.began, r.from, r.doubted = r.suspicion.from.at, r.suspicion.from, r.suspicion.law
+		r.suspicion.held = false
+		return
+	}
 	r.began = at
 	r.from = r.describe(at, phase, y, law)
-	r.doubted, r.sensedFirst = r.regression[r.best()], r.terms
+	r.doubted = r.regression[r.best()]
 }
 
 // judged is the level at which the regressions are compared: 1.1 h.
@@ -387,19 +422,36 @@ func (r *Rehearsals) best() int {
 // Doubt returns what may be wrong at an instant of the holdover because the law is not known well enough for what the
 // sensors have said since it began: 1 sigma.
 func (r *Rehearsals) Doubt(at clock.Mono) clock.Seconds {
-	h, ahead := float64(at.Sub(r.began)), max(0, float64(at.Sub(r.sensed)))
-	var j [unknowns]float64
-	for i := range r.integral {
-		// Of the terms' integral what has moved since the beginning, when the frequency was known.
-		j[firstTerm+i] = r.integral[i] + r.terms[i]*ahead - r.from.integral[i] - r.sensedFirst[i]*h
-	}
+	integral := r.ahead(at)
+	return clock.Seconds(r.from.doubt(&r.doubted, float64(at.Sub(r.began)), &integral))
+}
+
+// doubt returns what may be wrong h seconds after n, when the terms' integral has become integral, because g does not know
+// the law well enough for what the sensors have said since: 1 sigma.
+func (n *note) doubt(g *regression, h float64, integral *Vector) float64 {
+	moved := n.moved(h, integral)
 	square := 0.0
-	for i, a := range j {
-		for k, b := range j {
-			square += a * r.doubted.p[i][k] * b
+	for i, a := range moved {
+		for k, b := range moved {
+			square += a * g.p[firstTerm+i][firstTerm+k] * b
 		}
 	}
-	return clock.Seconds(math.Sqrt(max(0, square)))
+	return math.Sqrt(max(0, g.doubt()*square))
+}
+
+// moved returns of the terms' integral, which has become integral h seconds after n, what has changed since n, when the
+// frequency was known.
+func (n *note) moved(h float64, integral *Vector) (v Vector) {
+	for i := range v {
+		v[i] = integral[i] - n.integral[i] - n.terms[i]*h
+	}
+	return v
+}
+
+// said returns how far the phase has moved since n because of what the sensors have said since, by a law.
+func (n *note) said(law *Vector, h float64, integral *Vector) float64 {
+	moved := n.moved(h, integral)
+	return law.Dot(&moved)
 }
 
 // Coast returns the phase of the bare oscillator at an instant of the holdover, as predicted.

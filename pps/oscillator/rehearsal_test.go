@@ -14,6 +14,7 @@ type crystal struct {
 	phase float64
 	y     float64
 	terms *Vector // sensed every second; nil: there are no sensors
+	blind bool    // no thermometer that lives
 }
 
 const phaseNoise = 1e-18 // s^2: variance of the phase that is said to the regressions
@@ -23,7 +24,7 @@ func (c *crystal) at() clock.Mono { return clock.Mono(c.k) * second }
 // note gives the Rehearsals the present.
 func (c *crystal) note() {
 	var nothing Vector
-	c.r.Note(c.at(), clock.Seconds(c.phase), phaseNoise, clock.Ratio(c.y), &nothing, &nothing)
+	c.r.Note(c.at(), clock.Seconds(c.phase), phaseNoise, clock.Ratio(c.y), &nothing, &Senses{Alive: !c.blind})
 }
 
 // live lets n seconds pass in each of which the oscillator runs at the frequency that is returned for it.
@@ -327,7 +328,7 @@ func TestRehearsalsAnswerNumbersToAnything(t *testing.T) {
 			case 2:
 				r.Begin(at, phase, y, &law)
 			default:
-				r.Note(at, phase, []float64{0, 1e-18, 1e-6, 1}[rng.IntN(4)], y, &law, &noise)
+				r.Note(at, phase, []float64{0, 1e-18, 1e-6, 1}[rng.IntN(4)], y, &law, &Senses{Noise: noise, Alive: true})
 			}
 			for _, h := range []clock.Seconds{0, 1e-3, 1, 17, 1e5, 1e9} {
 				if e := float64(r.Expected(h)); !(e >= 0) || math.IsInf(e, 0) {

@@ -57,6 +57,7 @@ type Sensors struct {
 	load           [len(loadLags)]lowPass
 	readT          clock.Mono
 	readU          clock.Mono
+	movedT         clock.Mono // when the temperature last was another
 	hasT, hasU     bool
 	lastT, lastU   float64
 	noiseT, noiseU float64 // variance of a reading times the time between readings
@@ -83,6 +84,9 @@ func (s *Sensors) Temperature(at clock.Mono, celsius float64) bool {
 	}
 	if !fresh && dt > 0 {
 		s.noiseT += learnNoise * ((celsius-s.lastT)*(celsius-s.lastT)/2*dt - s.noiseT)
+	}
+	if celsius != s.lastT {
+		s.movedT = at
 	}
 	s.lastT = celsius
 	for i := range s.temperature {
@@ -128,9 +132,20 @@ func (s *Sensors) Terms() Vector {
 	}
 }
 
-// Noise returns the variance of each term that comes from the readings' own noise, which is taken for half the mean square
+// Senses is how well the sensors can be relied on.
+type Senses struct {
+	Noise Vector // variance of each term that comes from the readings' own noise
+	Alive bool   // the temperature moves, as every true one does: a sensor that is stuck or absent would hide a change
+}
+
+// Senses returns how well the sensors can be relied on at an instant.
+func (s *Sensors) Senses(at clock.Mono) Senses {
+	return Senses{s.noise(), s.hasT && at.Sub(s.movedT) < longestGap}
+}
+
+// noise returns the variance of each term that comes from the readings' own noise, which is taken for half the mean square
 // difference of two in a row: what changes slowly does not count.
-func (s *Sensors) Noise() (v Vector) {
+func (s *Sensors) noise() (v Vector) {
 	for i, lag := range temperatureLags {
 		v[i] = s.noiseT / (2 * lag)
 	}

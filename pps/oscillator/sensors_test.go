@@ -117,7 +117,7 @@ func TestAbsentOrStuckSensorsLeaveTheirTerms(t *testing.T) {
 			t.Fatalf("utilisation absent: %v", v)
 		}
 	}
-	if v := stuckT.Noise(); v[0] != 0 || v[1] != 0 || v[2] != 0 || v[6] != 0 {
+	if v := stuckT.noise(); v[0] != 0 || v[1] != 0 || v[2] != 0 || v[6] != 0 {
 		t.Errorf("a stuck sensor is said to have noise: %v", v)
 	}
 	if v := absentT.Terms(); v[3] == 0 || v[4] == 0 {
@@ -156,7 +156,7 @@ func TestSensorNoiseIsThatOfWhiteReadings(t *testing.T) {
 		s.Temperature(at, 47+sigma*rng.NormFloat64())
 		s.Utilisation(at, max(0, min(1, 0.5+0.05*rng.NormFloat64())))
 		if k > 10_000 {
-			v, w := s.Terms(), s.Noise()
+			v, w := s.Terms(), s.noise()
 			for i := range v {
 				sum[i] += v[i]
 				square[i] += v[i] * v[i]

@@ -291,9 +291,6 @@ func back(from, to int) func(*tally) error {
 
 // known are the trials whose figure is not reached, with the reason. They are run, printed and counted apart.
 var known = map[string]string{
-	"drag-100ns/pi-quiet": dragged,
-	"drag-10ns/ocxo":      dragged,
-	"drag-1ns/ocxo":       dragged,
 	"offset-beyond-limit": forgotten,
 	"drawn/drag":          dragged,
 	"drawn/offset":        forgotten,
