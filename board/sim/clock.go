@@ -42,6 +42,9 @@ type Clock struct {
 	y, steer float64
 	segment  atomic.Pointer[segment]
 	status   clock.Status
+	truth    truth
+	leapAt   clock.Real // CLOCK_REALTIME at which the leap second that the clock was told is made; 0 = none
+	leapt    bool       // it has been, and is still told
 }
 
 // newClock starts a clock at truth start that is off by e0 and has been up for one second.
@@ -53,7 +56,37 @@ func newClock(start timescale.UTC, e0 time.Duration) *Clock {
 }
 
 // advance moves the owner's instant to t; earlier instants are ignored.
-func (c *Clock) advance(t timescale.UTC) { c.now = max(c.now, t) }
+func (c *Clock) advance(t timescale.UTC) {
+	c.now = max(c.now, t)
+	if c.leapAt != 0 && !c.leapt && c.ReadAt(c.now).Real >= c.leapAt {
+		c.makeLeap()
+	}
+}
+
+// makeLeap does what the kernel does at the first tick of the second behind a leap second that it was told of: it repeats
+// a second or leaves one out, and moves its TAI offset. It is no step, and is done once until the kernel is told of none.
+func (c *Clock) makeLeap() {
+	leap := c.status.Leap
+	c.cut(func(s *segment) { s.real -= int64(leap) * int64(time.Second) })
+	c.leapt = true
+	if c.status.TAIOffset != 0 {
+		c.status.TAIOffset += int(leap)
+	}
+}
+
+// tellLeap is the kernel's part of what it is told of leap seconds: one is made at the end of the present day.
+func (c *Clock) tellLeap(leap clock.Leap) {
+	switch {
+	case leap == clock.LeapNone:
+		c.leapAt, c.leapt = 0, false
+	case c.leapAt == 0 || leap != c.status.Leap && !c.leapt:
+		day := timescale.UTC(c.ReadAt(c.now).Real).Midnight() + timescale.Day
+		c.leapAt = clock.Real(day)
+		if leap == clock.LeapDelete {
+			c.leapAt -= clock.Real(second)
+		}
+	}
+}
 
 // cut begins a new segment now, changed by edit.
 func (c *Clock) cut(edit func(*segment)) {
@@ -83,11 +116,11 @@ func (c *Clock) ReadAt(t timescale.UTC) clock.Reading {
 // EraBegan returns truth at the last step that the clock was told to make. It is safe for concurrent use.
 func (c *Clock) EraBegan() timescale.UTC { return c.segment.Load().began }
 
-// Error returns CLOCK_REALTIME minus truth now, without rounding to nanoseconds.
+// Error returns CLOCK_REALTIME minus UTC now, without rounding to nanoseconds.
 func (c *Clock) Error() clock.Seconds {
 	s := c.segment.Load()
 	m, frac := s.at(c.now)
-	return clock.Seconds(float64(m+s.real-int64(c.now))*1e-9 + frac*1e-9)
+	return clock.Seconds(float64(c.truth.off(clock.Real(m+s.real), c.now))*1e-9 + frac*1e-9)
 }
 
 // Read implements discipline.Clock.
@@ -107,6 +140,7 @@ func (c *Clock) SetFrequency(y clock.Ratio) (clock.Ratio, clock.Mono, error) {
 // frequency and TAI offset stay.
 func (c *Clock) Step(by time.Duration) (clock.Era, error) {
 	c.cut(func(s *segment) { s.real += int64(by); s.era++; s.began = c.now })
+	c.leapAt, c.leapt = 0, false
 	c.status = clock.Status{MaxError: 16, EstimatedError: 16, TAIOffset: c.status.TAIOffset} // NTP_PHASE_LIMIT, in seconds
 	return c.segment.Load().era, nil
 }
@@ -116,6 +150,7 @@ func (c *Clock) SetStatus(s clock.Status) error {
 	if s.TAIOffset == 0 {
 		s.TAIOffset = c.status.TAIOffset
 	}
+	c.tellLeap(s.Leap)
 	c.status = s
 	return nil
 }

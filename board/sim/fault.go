@@ -48,6 +48,10 @@ const (
 	FaultSuspend     = "suspend"
 	FaultStall       = "stall"
 	FaultHeat        = "heat"
+	FaultLeapCount   = "leap-count"
+	FaultFalseLeap   = "false-leap"
+	FaultLeapEarly   = "leap-early"
+	FaultNoLeap      = "no-leap"
 )
 
 const (
@@ -74,6 +78,10 @@ var faultKinds = []FaultKind{
 	{Name: FaultSuspend, Text: "the machine sleeps; CLOCK_REALTIME is off by so much more when it wakes", By: 20 * time.Millisecond},
 	{Name: FaultStall, Text: "once a second nothing is delivered for so long, up to 1 s if nothing else is said"},
 	{Name: FaultHeat, Text: "the air around the board is so many degrees warmer", Size: 10},
+	{Name: FaultLeapCount, Text: "the receiver does not know the leap seconds yet: its labels are so many seconds ahead", By: 18 * time.Second},
+	{Name: FaultFalseLeap, Text: "the receiver announces a leap second at the end of the quarter; a negative size: one left out", By: time.Second},
+	{Name: FaultLeapEarly, Text: "the receiver takes the leap second to be a day earlier, or as much as said", By: 24 * time.Hour},
+	{Name: FaultNoLeap, Text: "the receiver knows nothing of the leap second and does not make it"},
 }
 
 // FaultKinds returns all kinds of faults.

@@ -62,7 +62,8 @@ func Ordinary(utc timescale.UTC, fix bool) Moment {
 
 const decodedDelay = second / 5 // of marks that are delivered without bytes
 
-// speak makes the appointments of the receiver's messages for the second that begins at now and that it takes for utc.
+// speak makes the appointments of the receiver's messages for the second that begins at now and that it takes for the second
+// utc of truth.
 func (w *World) speak(now, utc timescale.UTC, fix bool) {
 	if w.cfg.Receiver == nil {
 		w.at(appointment{at: now + decodedDelay, do: (*World).report, utc: utc, fix: fix})
@@ -83,7 +84,7 @@ func (w *World) speak(now, utc timescale.UTC, fix bool) {
 
 // moment returns what the receiver knows of the second that it takes for utc, so many seconds after this one.
 func (w *World) moment(utc timescale.UTC, fix bool, ahead int) Moment {
-	m := Ordinary(utc, fix)
+	m := w.ordinary(utc, fix)
 	switch s := &w.second; {
 	case !s.Declared:
 	case ahead == 0:
@@ -133,13 +134,13 @@ func (w *World) deliverBytes(a appointment, take func(timing.Event)) {
 
 // report delivers what the messages of a second would have said.
 func (w *World) report(a appointment, take func(timing.Event)) {
-	at := w.mono()
+	at, m := w.mono(), w.ordinary(a.utc, a.fix)
 	used := 0
 	if a.fix {
 		used = 12
 	}
 	take(timing.Event{Kind: timing.KindReport, At: at, Report: &gnss.Report{
-		Mark: &gnss.TimeMark{Arrival: at, End: at, UTC: a.utc, Message: "GNRMC", Valid: a.fix},
+		Mark: &gnss.TimeMark{Arrival: at, End: at, UTC: m.UTC, Leap60: m.Leap60, Message: "GNRMC", Valid: a.fix},
 		Fix:  &gnss.Fix{Arrival: at, Message: "GNGGA", Valid: a.fix, SatellitesUsed: used},
 	}})
 }

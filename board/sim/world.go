@@ -17,8 +17,11 @@ type Config struct {
 	Model Model
 	Seed  uint64
 	Start timescale.UTC // truth at the beginning
-	E0    time.Duration // CLOCK_REALTIME minus truth at Start
-	Y0    clock.Ratio   // fractional frequency of the oscillator at Start
+	// Leap is a leap second of the truth before the midnight LeapAt; LeapAt 0: the next one of the program's table.
+	Leap   clock.Leap
+	LeapAt timescale.UTC
+	E0     time.Duration // CLOCK_REALTIME minus truth at Start
+	Y0     clock.Ratio   // fractional frequency of the oscillator at Start
 
 	Nature   Nature         // nil: generated from Model, Seed and Y0
 	Latency  *clock.Seconds // hidden lateness of every edge; nil: drawn between the model's limits
@@ -36,6 +39,7 @@ type World struct {
 	clock   *Clock
 	nature  Nature
 	latency clock.Seconds
+	truth   truth
 	errors  *rand.Rand // of what the models leave open
 
 	second   Second
@@ -83,6 +87,8 @@ const (
 // New makes a world. It begins at cfg.Start with the clock off by cfg.E0. A fault that CheckFault refuses is a panic.
 func New(cfg Config) *World {
 	w := &World{cfg: cfg, nature: cfg.Nature, clock: newClock(cfg.Start, cfg.E0), errors: rand.New(rand.NewPCG(cfg.Seed, 100))}
+	w.truth = truthOf(&cfg)
+	w.clock.truth = w.truth
 	if w.nature == nil {
 		w.nature = Generate(cfg.Model, cfg.Seed, cfg.Y0)
 	}
@@ -119,7 +125,7 @@ func (w *World) Clock() *Clock { return w.clock }
 // Latency returns how late edges are stamped on average: drawn once, and seen by no one on the board.
 func (w *World) Latency() clock.Seconds { return w.latency }
 
-// Now returns truth.
+// Now returns truth: UTC, as if there were no leap second after the start. Off knows of it.
 func (w *World) Now() timescale.UTC { return w.clock.now }
 
 // Next returns the instant of the next thing that happens; when Nature has ended, one that never comes.

@@ -117,6 +117,16 @@ func (t *Table) Next(u UTC) (clock.Leap, UTC) {
 	return clock.LeapDelete, t.entries[i].from
 }
 
+// At returns the leap second right before a midnight, and whether that is known: where the table lists one, or is valid
+// beyond the midnight.
+func (t *Table) At(midnight UTC) (leap clock.Leap, known bool) {
+	i := t.index(midnight)
+	if i > 0 && t.entries[i].from == midnight {
+		return clock.Leap(t.entries[i].offset - t.entries[i-1].offset), true
+	}
+	return clock.LeapNone, midnight >= t.entries[0].from && midnight < t.expires
+}
+
 // TAI returns u as TAI. It is an error outside of what the table knows (ErrUnknown) and for a second that was left out
 // (ErrNoSecond). An inserted second cannot be asked for: its number is that of the second behind it.
 func (t *Table) TAI(u UTC) (TAI, error) {

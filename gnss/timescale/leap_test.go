@@ -46,6 +46,29 @@ func TestTableKnowsTheOffsetUntilItExpires(t *testing.T) {
 	}
 }
 
+func TestTableTellsOfAMidnight(t *testing.T) {
+	listed := &Table{entries: []entry{{at(1972, 1, 1, 0, 0, 0), 10}, {at(2028, 1, 1, 0, 0, 0), 9}}, expires: at(2027, 12, 28, 0, 0, 0)}
+	for _, tt := range []struct {
+		name  string
+		table *Table
+		at    UTC
+		leap  clock.Leap
+		known bool
+	}{
+		{"inserted", Builtin(), at(2017, 1, 1, 0, 0, 0), clock.LeapInsert, true},
+		{"none", Builtin(), at(2016, 7, 1, 0, 0, 0), clock.LeapNone, true},
+		{"no midnight", Builtin(), at(2017, 1, 1, 0, 0, 1), clock.LeapNone, true},
+		{"expired", Builtin(), at(2027, 7, 1, 0, 0, 0), clock.LeapNone, false},
+		{"the first entry is no leap second", Builtin(), at(1972, 1, 1, 0, 0, 0), clock.LeapNone, true},
+		{"before the first", Builtin(), at(1970, 1, 1, 0, 0, 0), clock.LeapNone, false},
+		{"left out, listed beyond the expiry", listed, at(2028, 1, 1, 0, 0, 0), clock.LeapDelete, true},
+	} {
+		if leap, known := tt.table.At(tt.at); leap != tt.leap || known != tt.known {
+			t.Errorf("%s: %v, %v, want %v, %v", tt.name, leap, known, tt.leap, tt.known)
+		}
+	}
+}
+
 func TestTableTellsTheNextLeapSecond(t *testing.T) {
 	deleted := &Table{entries: []entry{{at(1972, 1, 1, 0, 0, 0), 10}, {at(2028, 1, 1, 0, 0, 0), 9}}, expires: at(2029, 1, 1, 0, 0, 0)}
 	for _, tt := range []struct {

@@ -79,4 +79,6 @@ type Estimate struct {
 	Leap      clock.Leap    `json:"leap"`       // a leap second at the end of this UTC day
 	LeapAt    timescale.UTC `json:"leap_at"`    // the midnight it takes effect at, 0 = none known
 	TAIOffset int           `json:"tai_offset"` // TAI - UTC, 0 = unknown
+
+	Until clock.Mono `json:"until,omitempty"` // from here on the second is in doubt and nothing is served; 0 = no end
 }

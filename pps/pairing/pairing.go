@@ -178,6 +178,19 @@ func (p *Pairing) Delay(message string) (clock.Seconds, bool) {
 	return h.delay, true
 }
 
+// Off returns by how many whole seconds a mark is ahead of the count, by the delay that its type has had; ok is false
+// where that can't be told.
+func (p *Pairing) Off(m gnss.TimeMark, drift clock.Ratio) (seconds int, ok bool) {
+	utc, phase, ok := p.count(m.Arrival, drift)
+	h := p.types[m.Message]
+	if !ok || h == nil || h.agreed == 0 && !h.counted {
+		return 0, false
+	}
+	late := float64(phase) + float64(utc-m.UTC)*1e-9 - float64(h.delay)
+	n := math.Round(late)
+	return -int(n), math.Abs(late-n) <= maxMove && math.Abs(n) <= 60
+}
+
 // Recall tells the delay that a message type of this very receiver had before a restart, learned from a count.
 func (p *Pairing) Recall(message string, delay clock.Seconds) {
 	const least, most = -1, 2.5 // s; nobody has seen others

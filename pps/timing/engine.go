@@ -57,7 +57,8 @@ type Engine struct {
 	decoder *decode.Decoder
 	monitor *integrity.Monitor
 
-	now       clock.Reading
+	now       clock.Reading // without leap seconds, see leap.go
+	raw       clock.Reading // as the clock gave it
 	mode      discipline.Mode
 	modeSince clock.Mono
 
@@ -68,6 +69,7 @@ type Engine struct {
 	unpaired   string     // why its last mark was of no use, "" when it was
 	fullUTC    bool       // the receiver says that it knows the leap second count, and its marks agree with ours
 	dating     dating
+	leaps      leapSeconds
 	coming     gnss.PulseTime // what it said last of a pulse to come
 	expects    bool           // that has not come yet
 	witnesses  []Witness      // what Snapshots share of them
@@ -144,7 +146,7 @@ func New(cfg Config, clk discipline.Clock) (*Engine, error) {
 		return nil, fmt.Errorf("read clock: %w", err)
 	}
 	e := &Engine{
-		cfg: cfg, clock: clk, now: now, modeSince: now.Mono,
+		cfg: cfg, clock: clk, now: now, raw: now, modeSince: now.Mono, leaps: leapSeconds{table: timescale.Builtin(), last: now},
 		stability: stability.New(1), scanner: scan.New(), decoder: decode.New(), monitor: integrity.New(), counters: Counters{Refused: map[string]uint64{}},
 	}
 	e.loop = discipline.New(cfg.Loop, announcedClock{clk, e}, now)
@@ -162,10 +164,18 @@ func New(cfg Config, clk discipline.Clock) (*Engine, error) {
 	return e, nil
 }
 
-// announcedClock makes every step a Change.
+// announcedClock makes every step a Change, and has no leap seconds.
 type announcedClock struct {
 	discipline.Clock
 	e *Engine
+}
+
+func (c announcedClock) Read() (clock.Reading, error) {
+	now, err := c.Clock.Read()
+	if err != nil {
+		return now, err
+	}
+	return c.e.leaps.reading(now), nil
 }
 
 func (c announcedClock) Step(by time.Duration) (clock.Era, error) {
@@ -213,6 +223,8 @@ func (e *Engine) Take(ev Event) {
 		e.state.utilisation = sensedAt(ev)
 	case KindWitness:
 		e.witness(ev)
+	case KindLeapSeconds:
+		e.leapTable(ev.Bytes)
 	case KindPort:
 		e.port(ev)
 	case KindCapture:
@@ -245,7 +257,7 @@ func (e *Engine) read() bool {
 		e.obeyed(reading, fmt.Errorf("read clock: %w", err))
 		return false
 	}
-	e.now = now
+	e.raw, e.now = now, e.leaps.reading(now)
 	e.obeyed(reading, nil)
 	return true
 }
@@ -294,6 +306,7 @@ func (e *Engine) report(at clock.Mono, r gnss.Report) {
 	}
 	if r.Leap != nil {
 		e.state.leap = r.Leap
+		e.leapAnswer(*r.Leap)
 	}
 	if r.Fix != nil {
 		e.state.fix = r.Fix
@@ -340,6 +353,12 @@ func (e *Engine) take(m gnss.TimeMark, to func(gnss.TimeMark, clock.Ratio) pairi
 			return
 		}
 	}
+	utc := m.UTC
+	m.UTC = e.leaps.count(utc, m.Leap60)
+	m.Leap60 = m.Leap60 && e.leaps.next.state != leapExpected && e.leaps.next.state != leapDecided
+	if e.vote(m) {
+		return
+	}
 	reason := to(m, e.loop.Steady())
 	e.unpaired = string(reason)
 	if reason != "" {
@@ -347,7 +366,9 @@ func (e *Engine) take(m gnss.TimeMark, to func(gnss.TimeMark, clock.Ratio) pairi
 		return
 	}
 	// A leap second count that the receiver has just learned says nothing of a second that was fixed before.
-	e.fullUTC = e.fullUTC || m.FullUTC && e.pairing.Anchored()
+	if !e.fullUTC && e.pairing.Anchored() {
+		e.fullUTC = e.countKnown(m, utc) || m.FullUTC && !e.leaps.differs
+	}
 }
 
 // edge takes one captured pulse and the second it marks, 0 where its source does not know.
@@ -362,7 +383,7 @@ func (e *Engine) edge(edge pps.Edge, utc timescale.UTC) {
 		return
 	}
 	if utc != 0 {
-		e.fullUTC = true
+		e.fullUTC, utc = true, e.leaps.count(utc, false)
 	} else {
 		var reason pairing.Reason
 		if utc, reason = e.pairing.Edge(edge, e.loop.Steady()); reason != "" {
@@ -418,6 +439,7 @@ func (e *Engine) deviate(utc timescale.UTC) {
 func (e *Engine) forget() {
 	e.pairing.Forget()
 	e.fullUTC, e.served = false, false
+	e.leaps.drop()
 }
 
 const offGridLimit = 10 // edges in a row between two seconds: before the first lock the count is begun anew
@@ -435,6 +457,7 @@ func (e *Engine) tick() {
 	e.judge()
 	e.obeyed(coasting, e.loop.Advance(e.now))
 	e.remember()
+	e.leapTick()
 	e.publish()
 	est := &e.snapshot.Estimate
 	synchronised := est.Mode == discipline.Locked || est.Mode == discipline.Holdover
@@ -442,8 +465,8 @@ func (e *Engine) tick() {
 	if synchronised {
 		s = clock.Status{
 			Synchronised: true, MaxError: est.Bound.Total(), EstimatedError: est.Precision,
-			Leap: est.Leap, TAIOffset: est.TAIOffset,
 		}
+		s.Leap, s.TAIOffset = e.leapStatus(est)
 	}
 	e.obeyed(status, e.clock.SetStatus(s))
 }
@@ -532,6 +555,9 @@ func (e *Engine) say(what, text string) {
 func (e *Engine) knowsUTC() (bool, string) {
 	if e.served || e.fullUTC || e.pairing.Witnessed() {
 		return true, ""
+	}
+	if e.leaps.differs {
+		return false, "the receiver counts other leap seconds than the list"
 	}
 	left := almanacTime - e.now.Mono.Sub(e.trackingAt)
 	if e.fixed && left <= 0 {

@@ -53,6 +53,7 @@ type bench struct {
 	utc    timescale.UTC // what the receiver calls the present second
 	seq    uint64
 	full   bool // it says that it knows the leap seconds
+	leap60 bool // it calls the second 23:59:60
 }
 
 func newBench(t *testing.T, witness bool) *bench {
@@ -99,7 +100,7 @@ func (b *bench) run(n int, a act) *Snapshot {
 func (b *bench) message(fix bool) {
 	at := b.clock.now.Mono
 	b.engine.Take(Event{Kind: KindReport, At: at, Report: &gnss.Report{
-		Mark: &gnss.TimeMark{Arrival: at, UTC: b.utc, Message: "GNRMC", Valid: fix, FullUTC: b.full},
+		Mark: &gnss.TimeMark{Arrival: at, UTC: b.utc, Message: "GNRMC", Valid: fix, FullUTC: b.full, Leap60: b.leap60},
 		Fix:  &gnss.Fix{Arrival: at, Message: "GNGGA", Valid: fix, SatellitesUsed: 9},
 	}})
 }

@@ -12,15 +12,16 @@ type Kind string
 
 // The kinds of events the Engine takes.
 const (
-	KindBytes       Kind = "bytes"       // Bytes arrived at At (the first of them)
-	KindEdge        Kind = "edge"        // Edge was captured
-	KindReport      Kind = "report"      // an already decoded Report, from a simulation that skips the bytes
-	KindTemperature Kind = "temperature" // Value is the SoC's temperature in degrees Celsius
-	KindUtilisation Kind = "utilisation" // Value is the processor's utilisation, 0..1
-	KindWitness     Kind = "witness"     // Text names another clock that read UTC at At, good to Value seconds
-	KindPort        Kind = "port"        // Text is the state of the serial line in words; "" = open and well
-	KindCapture     Kind = "capture"     // Text is the state of the pulse's capture in words; "" = open and well
-	KindTick        Kind = "tick"        // 4 Hz
+	KindBytes       Kind = "bytes"        // Bytes arrived at At (the first of them)
+	KindEdge        Kind = "edge"         // Edge was captured
+	KindReport      Kind = "report"       // an already decoded Report, from a simulation that skips the bytes
+	KindTemperature Kind = "temperature"  // Value is the SoC's temperature in degrees Celsius
+	KindUtilisation Kind = "utilisation"  // Value is the processor's utilisation, 0..1
+	KindWitness     Kind = "witness"      // Text names another clock that read UTC at At, good to Value seconds
+	KindLeapSeconds Kind = "leap-seconds" // Bytes are a list of leap seconds as IERS publishes it
+	KindPort        Kind = "port"         // Text is the state of the serial line in words; "" = open and well
+	KindCapture     Kind = "capture"      // Text is the state of the pulse's capture in words; "" = open and well
+	KindTick        Kind = "tick"         // 4 Hz
 )
 
 // Event is everything that can reach the Engine. It is plain data: a recording is a list of them.

@@ -6,7 +6,6 @@ import (
 
 	"timeball/gnss"
 	"timeball/gnss/integrity"
-	"timeball/gnss/timescale"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
 	"timeball/pps/stability"
@@ -122,18 +121,15 @@ func reasonSuffix(reason string) string {
 // estimate is the loop's Estimate with what else decides whether the unit may be trusted.
 func (e *Engine) estimate() discipline.Estimate {
 	est := e.loop.Estimate(e.now)
+	est.At = e.raw
 	e.verify(&est)
+	if est.HasOffset {
+		e.leapEstimate(&est)
+	}
 	if est.Mode != e.mode {
 		e.modeSince = e.now.Mono
 	}
 	est.ModeSince = e.modeSince
-	if est.HasOffset {
-		utc := timescale.UTC(e.now.Real)
-		if offset, known := timescale.Builtin().TAIOffset(utc); known {
-			est.TAIOffset = offset
-			est.Leap, est.LeapAt = announced(utc)
-		}
-	}
 	return est
 }
 
@@ -147,6 +143,7 @@ func (e *Engine) verify(est *discipline.Estimate) {
 		e.forget()
 		e.loop.Restart("the receiver or a witness has corrected the second")
 		*est = e.loop.Estimate(e.now)
+		est.At = e.raw
 	case good && e.pairing.Doubt():
 		est.Mode, est.Reason = discipline.Quarantine, "the receiver names another second than this unit has counted"
 	case good && !known:
@@ -212,13 +209,4 @@ func (e *Engine) noPulse() string {
 		return "no pulse comes"
 	}
 	return "no pulse on " + e.state.pulse
-}
-
-// announced returns the leap second at the end of this UTC day, if there is one.
-func announced(utc timescale.UTC) (clock.Leap, timescale.UTC) {
-	leap, at := timescale.Builtin().Next(utc - 2*timescale.Second) // it stays until a second after: listeners are told so
-	if leap == clock.LeapNone || at-utc > timescale.Day {
-		return clock.LeapNone, 0
-	}
-	return leap, at
 }

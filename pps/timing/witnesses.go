@@ -31,8 +31,9 @@ func (e *Engine) witness(ev Event) {
 		e.refuse("witness with an impossible date")
 		return
 	}
+	e.leapWitness(ev)
 	e.pairing.Witness(pairing.Witness{
-		Name: cmp.Or(ev.Text, "witness"), At: ev.At, UTC: ev.UTC, Uncertainty: clock.Seconds(ev.Value), Drift: witnessRate,
+		Name: cmp.Or(ev.Text, "witness"), At: ev.At, UTC: e.leaps.count(ev.UTC, false), Uncertainty: clock.Seconds(ev.Value), Drift: witnessRate,
 	})
 }
 

@@ -35,10 +35,13 @@ func Publish(e *discipline.Estimate, cfg Config) ntp.Reference {
 		Precision: precision,
 		TAIOffset: e.TAIOffset,
 	}
+	if e.Until != 0 {
+		ref.Expiry = min(ref.Expiry, e.Until)
+	}
 	ref.Leap, ref.LeapAt = announcement(e)
 	bound := e.Bound.Total()
 	synchronised := e.HasOffset && (e.Mode == discipline.Locked || e.Mode == discipline.Holdover) &&
-		bound >= 0 && bound <= clock.Seconds(cfg.Limit.Seconds()) && e.Growth >= 0
+		bound >= 0 && bound <= clock.Seconds(cfg.Limit.Seconds()) && e.Growth >= 0 && ref.Expiry > e.At.Mono
 	if !synchronised {
 		return ref
 	}

@@ -101,6 +101,28 @@ func TestPublishClaimsOnlyWhatIsKnown(t *testing.T) {
 	}
 }
 
+// Nothing is served beyond the instant from which on the second is in doubt, whether or not a new Estimate comes.
+func TestPublishEndsWhereTheSecondIsInDoubt(t *testing.T) {
+	for _, tt := range []struct{ until, served clock.Mono }{
+		{0, 5_000_000_000},
+		{6_000_000_000, 0}, // it has been
+		{100_000_000_000, 0},
+		{102_000_000_000, 2_000_000_000},
+		{200_000_000_000, 5_000_000_000},
+	} {
+		e := estimate()
+		e.Until = tt.until
+		ref := Publish(&e, Default())
+		for _, after := range []clock.Mono{0, tt.served - 1, tt.served, 4_999_999_999} {
+			now := e.At
+			now.Mono, now.Real, now.Boot = now.Mono+after, now.Real+clock.Real(after), now.Boot+clock.Boot(after)
+			if got := ref.Check(now) == ntp.Certain; got != (after >= 0 && after < tt.served) && after >= 0 {
+				t.Errorf("until %d: served %d ns later: %v", tt.until, after, got)
+			}
+		}
+	}
+}
+
 func TestPublishAnnouncesLeapOnItsDayOnly(t *testing.T) {
 	const midnight = timescale.UTC(noon) + day/2
 	tests := []struct {

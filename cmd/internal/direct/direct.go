@@ -43,6 +43,7 @@ type Sample struct {
 	Synchronised bool          // the answer's leap indicator is not 3 and its stratum is in 1..15
 	ServedError  clock.Seconds // transmit timestamp of the answer minus truth
 	RootDistance clock.Seconds // as decoded from the answer: root delay / 2 + root dispersion
+	Leap         uint8         // the answer's leap indicator
 }
 
 // Dishonest says that the answer promised more than it kept.
@@ -133,8 +134,9 @@ func (r *run) sample(k int) Sample {
 	if !ok {
 		return s
 	}
+	s.Leap = p.Leap
 	s.Synchronised = p.Leap != ntp.LeapUnsynchronised && p.Stratum >= 1 && p.Stratum <= 15
-	s.ServedError = p.Transmit.Real(now.Real).Sub(clock.Real(r.world.Now()))
+	s.ServedError = r.world.Off(p.Transmit.Real(now.Real))
 	s.RootDistance = p.RootDelay.Seconds()/2 + p.RootDispersion.Seconds()
 	return s
 }

@@ -1,0 +1,161 @@
+package timing
+
+import (
+	"strings"
+	"testing"
+
+	"timeball/gnss"
+	"timeball/gnss/timescale"
+	"timeball/pps/clock"
+	"timeball/pps/discipline"
+)
+
+// expired is after the end of the table that the program has; no list says whether a leap second is before this midnight.
+const expired = "2027-07-01"
+
+// atEnd returns an Engine that has been locked for a minute so many seconds before a midnight.
+func atEnd(t *testing.T, midnight string, left int) *bench {
+	t.Helper()
+	b := newBench(t, false)
+	b.utc = date(t, midnight) - timescale.UTC(left+60)*second
+	b.clock.now.Real = clock.Real(b.utc)
+	b.engine.Take(Event{Kind: KindWitness, At: b.clock.now.Mono, UTC: b.utc, Value: 0.3, Text: "rtc"})
+	b.want(b.run(60, normal), discipline.Locked, "")
+	return b
+}
+
+// announce lets the receiver announce a leap second.
+func (b *bench) announce(leap clock.Leap, at timescale.UTC) {
+	now := b.clock.now.Mono
+	b.engine.Take(Event{Kind: KindReport, At: now, Report: &gnss.Report{
+		Leap: &gnss.LeapNotice{Arrival: now, Leap: leap, At: at, Announces: true, Message: "NAV-TIMELS", Source: "GPS"},
+	}})
+}
+
+// Where no list tells, an announcement that has stood for a day is not taken back by labels that go on as before.
+func TestSteadyAnnouncementWithoutAList(t *testing.T) {
+	for _, hours := range []int{23, 25} {
+		b := atEnd(t, expired, hours*3600)
+		at := date(t, expired)
+		for range 4 * hours {
+			b.announce(clock.LeapInsert, at)
+			b.run(900, normal)
+		}
+		if hours == 25 {
+			b.want(b.run(600, normal), discipline.Quarantine, "two witnesses are needed")
+			b.engine.Take(Event{Kind: KindWitness, At: b.clock.now.Mono, UTC: b.utc, Value: 0.02, Text: "ntp"})
+		}
+		s := b.run(60, normal)
+		b.want(s, discipline.Locked, "")
+		if s.Estimate.Until != 0 || len(b.clock.steps) != 0 || s.Estimate.Leap != clock.LeapNone {
+			t.Errorf("%d h: served until %v, stepped %v, leap %v", hours, s.Estimate.Until, b.clock.steps, s.Estimate.Leap)
+		}
+	}
+}
+
+// What the kernel and clients are told on the last day: both witnesses, and the table alone.
+func TestLeapSecondIsToldOnItsDayOnly(t *testing.T) {
+	at := date(t, "2017-01-01")
+	for _, tt := range []struct {
+		name           string
+		left           int // s
+		announced      timescale.UTC
+		kernel, client clock.Leap
+	}{
+		{"both, the day before", 86400 + 600, at, clock.LeapNone, clock.LeapNone},
+		{"both, on its day", 80000, at, clock.LeapInsert, clock.LeapInsert},
+		{"the table alone", 80000, 0, clock.LeapInsert, clock.LeapNone},
+		{"announced for another quarter", 80000, at + 90*timescale.Day, clock.LeapInsert, clock.LeapNone},
+		{"announced a day early", 80000, at - timescale.Day, clock.LeapInsert, clock.LeapNone},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := atEnd(t, "2017-01-01", tt.left)
+			if tt.announced != 0 {
+				b.announce(clock.LeapInsert, tt.announced)
+			}
+			s := b.run(5, normal)
+			if b.clock.status.Leap != tt.kernel || s.Estimate.Leap != tt.client || s.Estimate.TAIOffset != 36 || b.clock.status.TAIOffset != 36 {
+				t.Errorf("kernel %v, clients %v, TAI offset %d, want %v, %v, 36", b.clock.status.Leap, s.Estimate.Leap, s.Estimate.TAIOffset, tt.kernel, tt.client)
+			}
+		})
+	}
+}
+
+// An announcement that is not repeated for an hour is none.
+func TestAnnouncementIsForgotten(t *testing.T) {
+	b := atEnd(t, "2017-01-01", 80000)
+	b.announce(clock.LeapInsert, date(t, "2017-01-01"))
+	if s := b.run(3500, normal); s.Estimate.Leap != clock.LeapInsert {
+		t.Errorf("%v before an hour is over", s.Estimate.Leap)
+	}
+	if s := b.run(200, normal); s.Estimate.Leap != clock.LeapNone {
+		t.Errorf("%v an hour later", s.Estimate.Leap)
+	}
+	b.announce(clock.LeapInsert, date(t, "2017-01-01"))
+	b.announce(clock.LeapNone, 0)
+	if s := b.run(5, normal); s.Estimate.Leap != clock.LeapNone {
+		t.Errorf("%v after it was taken back", s.Estimate.Leap)
+	}
+}
+
+// A clock that does not do what it was told is off by a second behind the leap second: nothing is served until it is set.
+func TestClockThatMakesNoLeapSecond(t *testing.T) {
+	b := atEnd(t, "2017-01-01", 600)
+	b.announce(clock.LeapInsert, date(t, "2017-01-01"))
+	b.run(600, normal)
+	b.utc -= second // 23:59:60 has the number of 0:00:00, and then it is named once more
+	leap := true
+	for range 60 {
+		if leap {
+			b.utc += second
+			b.leap60 = true
+		}
+		s := b.run(1, normal)
+		if leap {
+			b.utc -= second
+			b.leap60, leap = false, false
+		}
+		until := s.Estimate.Until
+		served := s.Estimate.Mode == discipline.Locked && (until == 0 || until > b.clock.now.Mono)
+		if off := timescale.UTC(b.clock.now.Real) - b.utc; served && off != 0 {
+			t.Fatalf("served %v s off", off/second)
+		}
+	}
+	b.want(b.engine.Snapshot(), discipline.Locked, "")
+	if len(b.clock.steps) != 1 || b.clock.steps[0] != -second {
+		t.Errorf("stepped by %v, want -1 s", b.clock.steps)
+	}
+	told := false
+	for _, c := range b.engine.Changes() {
+		told = told || c.What == "leap second" && strings.Contains(c.Text, "has not made it")
+	}
+	if !told {
+		t.Error("nothing was said of it")
+	}
+}
+
+func TestListOfLeapSecondsIsTakenIfItIsNewer(t *testing.T) {
+	b := newBench(t, true)
+	b.engine.Take(Event{Kind: KindLeapSeconds, Bytes: []byte("no list")})
+	if b.engine.leaps.table != timescale.Builtin() || b.engine.counters.Refused["list of leap seconds"] != 1 {
+		t.Error("anything is taken for a list")
+	}
+}
+
+// A receiver that counts other leap seconds than the list has not learned them yet, whatever it says of itself.
+func TestLeapSecondCountIsHeldAgainstTheList(t *testing.T) {
+	for _, count := range []int{37, 35} {
+		b := newBench(t, false)
+		b.full = count != 37
+		for range 20 {
+			now := b.clock.now.Mono
+			b.engine.Take(Event{Kind: KindReport, At: now, Report: &gnss.Report{Leap: &gnss.LeapNotice{Arrival: now, TAIOffset: count}}})
+			b.run(1, normal)
+		}
+		if count == 37 {
+			b.want(b.engine.Snapshot(), discipline.Locked, "")
+		} else {
+			b.want(b.engine.Snapshot(), discipline.Acquiring, "other leap seconds than the list")
+		}
+	}
+}
