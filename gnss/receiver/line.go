@@ -25,6 +25,7 @@ type line struct {
 	decoder *decode.Decoder
 
 	bytes int
+	stray int                          // of them after the last packet
 	first clock.Mono                   // when the first of them came
 	good  map[scan.Protocol]int        // packets with a right checksum that are no answers
 	last  clock.Mono                   // when the last of them came
@@ -55,6 +56,7 @@ func (l *line) take(at clock.Mono, b []byte) {
 		l.first = at
 	}
 	l.bytes += len(b)
+	l.stray += len(b)
 	l.scanner.Write(at, 0, b, l.packet)
 }
 
@@ -64,7 +66,7 @@ func (l *line) packet(p scan.Packet) {
 		l.echoes++
 		return
 	}
-	l.last = p.End
+	l.last, l.stray = p.End, 0
 	report, err := l.decoder.Decode(p)
 	if err == nil && report.Ack != nil {
 		l.who.refused(p, *report.Ack)

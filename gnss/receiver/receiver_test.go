@@ -295,17 +295,18 @@ func TestSilentReceiverIsAskedAndSetUp(t *testing.T) {
 		answer func([]byte) []byte
 		want   []string // what is asked for, as hexadecimal or text
 	}{
+		{"u-blox 9 over USB", version(generation9, nil), []string{"ram 20910009", "ram 2091005e", "ram 20910180", "ram 20910063", "ram 20910018", "ram 2091035c", "ram 20910637"}},
 		{"u-blox 6", version(generation6, late), []string{"cfg-msg 0107", "cfg-msg 0106", "cfg-msg 0102", "cfg-msg 0121", "cfg-msg 0d01", "cfg-msg 0126", "cfg-msg 0120", "cfg-msg 0135", "cfg-msg 0130", "cfg-msg 0a09"}},
 		{"u-blox 8", version(generation8(), nil), []string{"cfg-msg 0107", "cfg-msg 0121", "cfg-msg 0d01", "cfg-msg 0126", "cfg-msg 0135", "cfg-msg 0a09"}},
-		{"u-blox 9", version(generation9, nil), []string{"ram 20910007", "ram 2091005c", "ram 2091017e", "ram 20910061", "ram 20910016", "ram 2091035a"}},
-		{"u-blox 10", version(generation10, nil), []string{"ram 20910007", "ram 2091005c", "ram 2091017e", "ram 20910061", "ram 20910016", "ram 2091035a"}},
+		{"u-blox 9", version(generation9, nil), []string{"ram 20910007", "ram 2091005c", "ram 2091017e", "ram 20910061", "ram 20910016", "ram 2091035a", "ram 20910635"}},
+		{"u-blox 10", version(generation10, nil), []string{"ram 20910007", "ram 2091005c", "ram 2091017e", "ram 20910061", "ram 20910016", "ram 2091035a", "ram 20910635"}},
 		{"CASIC 1", casicVersion(false), []string{"casic 0110", "casic 0103", "casic 0200", "casic 0805", "casic 0120", "casic 0121"}},
 		{"CASIC 2 that does not say so", casicVersion(true), []string{"casic 0110", "casic 1105", "casic 0103", "casic 1103", "casic 0200", "casic 1200", "casic 0805", "casic 1207", "casic 0120", "casic 1104", "casic 0121"}},
 		{"CASIC that knows sentences only", pcas, []string{"$PCAS03,1,0,1,5,1,0,1,1,0,0,,,0,0*06"}},
 		{"MediaTek", mtk, []string{"$PMTK314,-1*04"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := &device{baud: 9600, answer: tt.answer}
+			d := &device{baud: 9600, answer: tt.answer, unrated: strings.HasSuffix(tt.name, "USB")}
 			w := newWorld(t, New(), map[string]*device{"/dev/serial0": d})
 			w.run(60*second, func() bool { return w.f.InUse() })
 			d.talk, d.phase = keepAlive, 300*millisecond
@@ -445,9 +446,26 @@ func TestBeginsWithWhatWorked(t *testing.T) {
 	}
 	right.talk = nil
 	w.run(60*second, func() bool { return w.f.Worked().Port == "/dev/ttyAMA0" })
-	if want := "the receiver on ttyUSB0 has gone silent or changed its baud rate"; !slices.Contains(w.said, want) {
+	if want := "the receiver on ttyUSB0 has gone silent"; !slices.Contains(w.said, want) {
 		t.Errorf("said %q, want %q among it", w.said, want)
 	}
+}
+
+// What makes sense need not be a receiver: a transponder's line is left for one that names the second.
+func TestLineWithoutTimeIsLeftForAnother(t *testing.T) {
+	ships := &device{baud: 38400, talk: func(int64) []byte {
+		return []byte("!AIVDM,1,1,,B,177KQJ5000G?tO`K>RA1wUbN0TKH,0*5C\r\n!AIVDM,1,1,,A,15M67FC000G?ufbE`FepT@3n00Sa,0*5C\r\n")
+	}}
+	right := &device{talk: sentences, baud: 460800}
+	w := newWorld(t, New(), map[string]*device{"/dev/ttyACM0": ships, "/dev/ttyUSB0": right})
+	took := w.run(60*second, func() bool { return w.f.Worked().Port == "/dev/ttyUSB0" })
+	t.Logf("found after %.1f s", float64(took)/1e9)
+	want := "a receiver speaks on ttyACM0 at 38400 baud, but none of its messages names the second"
+	if !slices.Contains(w.said, want) {
+		t.Errorf("said %q, want %q among it", w.said, want)
+	}
+	right.talk = nil // then the other is better than nothing
+	w.run(60*second, func() bool { return w.open == "/dev/ttyACM0" && w.f.InUse() })
 }
 
 // A getty is silent until something comes, and then sends it back. It is asked once.

@@ -3,6 +3,7 @@ package receiver
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,13 +64,19 @@ func (f *Finder) use() {
 		f.setup = setup{began: f.now}
 	case f.now.Sub(f.setup.endedAt) > timelyAfter:
 		f.trouble = f.untimely()
+		if f.elsewhere() {
+			return
+		}
 	}
 	f.request()
 }
 
 // whyLost says how the line ended.
 func (f *Finder) whyLost() string {
-	return fmt.Sprintf("the receiver on %s has gone silent or changed its baud rate", path.Base(f.line.port))
+	if f.line.stray > 0 {
+		return fmt.Sprintf("what arrives on %s makes no sense any more", path.Base(f.line.port))
+	}
+	return fmt.Sprintf("the receiver on %s has gone silent", path.Base(f.line.port))
 }
 
 // untimely says that the receiver can't be used as it is.
@@ -79,6 +86,21 @@ func (f *Finder) untimely() string {
 		who = "a receiver (" + id + ")"
 	}
 	return who + " speaks on " + f.line.name() + ", but none of its messages names the second"
+}
+
+// elsewhere goes on with the search where there are other ports: what makes sense need not be a receiver. It comes back
+// to this one when there is nothing better.
+func (f *Finder) elsewhere() bool {
+	here := f.line.port
+	others := slices.DeleteFunc(f.tries(), func(t try) bool { return t.port == here })
+	if len(others) == 0 {
+		return false
+	}
+	f.shut()
+	f.heard[here] = f.trouble
+	f.plan = others
+	f.next()
+	return true
 }
 
 // identifying reports whether the receiver is still being asked who it is. Once it has answered one question the answers
@@ -228,6 +250,7 @@ func (l *line) ubxItems() (requests []request) {
 		{Key: ubx.KeyMsgNavTIMELS, Value: uint64(l.seldom())},
 		{Key: ubx.KeyMsgNavSAT, Value: uint64(l.seldom())},
 		{Key: ubx.KeyMsgMonRF, Value: uint64(l.seldom())},
+		{Key: ubx.KeyMsgSecSIG, Value: uint64(l.seldom())},
 	} {
 		i.Key += port
 		set := &ubx.CfgVALSET{Layers: ubx.LayerRAM, Items: []ubx.Item{i}}

@@ -214,10 +214,10 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // readEdges captures the pulse, and opens the capture again when it ends.
 func (h *Hardware) readEdges(ctx context.Context, to sender) {
-	said := ""
+	said, silent := "", true
 	say := func(text string) {
-		if text != said {
-			said = text
+		if text != said || silent {
+			said, silent = text, false
 			to.state(timing.Event{Kind: timing.KindCapture, At: h.mono(), Text: text, Where: h.Pulse})
 		}
 	}

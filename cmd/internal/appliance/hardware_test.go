@@ -194,7 +194,7 @@ const wellLine = "NMEA on serial0 at 115200 baud"
 type chatter struct {
 	machine *machine
 	gone    chan struct{}
-	reads   *int
+	reads   *atomic.Int64
 }
 
 func (c chatter) Read(p []byte) (int, clock.Mono, error) {
@@ -204,7 +204,7 @@ func (c chatter) Read(p []byte) (int, clock.Mono, error) {
 	case <-c.gone:
 		return 0, now.Mono, errGone
 	default:
-		*c.reads++
+		c.reads.Add(1)
 		return copy(p, sentence), now.Mono, nil
 	}
 }
@@ -218,11 +218,12 @@ func (chatter) Close() error                { return nil }
 func TestHardwareCountsWhatALateEngineLoses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine()
-		reads, gone := 0, make(chan struct{})
+		gone := make(chan struct{})
+		var reads atomic.Int64
 		h := &Hardware{
 			Ports: onePort,
 			OpenPort: func(string, int) (Port, error) {
-				if reads > 0 {
+				if reads.Load() > 0 {
 					return nil, errAbsent
 				}
 				return chatter{m, gone, &reads}, nil
@@ -246,9 +247,9 @@ func TestHardwareCountsWhatALateEngineLoses(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		close(gone) // while the queue is full
 		time.Sleep(3 * time.Second)
-		reads-- // the first is not from a receiver yet
-		if h.Dropped() < uint64(reads-queueLength-4) || h.Dropped() == 0 {
-			t.Errorf("%d of %d events dropped with room for %d", h.Dropped(), reads, queueLength)
+		sent := int(reads.Load()) - 1 // the first is not from a receiver yet
+		if h.Dropped() < uint64(sent-queueLength-4) || h.Dropped() == 0 {
+			t.Errorf("%d of %d events dropped with room for %d", h.Dropped(), sent, queueLength)
 		}
 		close(awake)
 		time.Sleep(time.Second)
@@ -256,8 +257,8 @@ func TestHardwareCountsWhatALateEngineLoses(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if taken+int(h.Dropped()) != reads {
-			t.Errorf("%d taken and %d dropped of %d", taken, h.Dropped(), reads)
+		if taken+int(h.Dropped()) != sent {
+			t.Errorf("%d taken and %d dropped of %d", taken, h.Dropped(), sent)
 		}
 		// A state that is lost would be shown wrongly from then on.
 		if !slices.Contains(states, errAbsent.Error()) {
@@ -269,7 +270,8 @@ func TestHardwareCountsWhatALateEngineLoses(t *testing.T) {
 func TestHardwareShutsDownWithEverythingBlocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine()
-		reads, gone := 0, make(chan struct{})
+		gone := make(chan struct{})
+		var reads atomic.Int64
 		close(gone)
 		silent := make(chan pps.Edge)
 		h := &Hardware{
