@@ -152,5 +152,10 @@ func (p *tap) switchAt(changes *[]timescale.UTC, baud, other int) {
 	} else {
 		p.device.SetBaud(p.at, baud)
 	}
+	for _, s := range p.device.out.bytes {
+		if s.at >= p.at && s.baud != p.device.Baud() {
+			panic("what was waiting is not sent at the new rate")
+		}
+	}
 	*changes = (*changes)[1:]
 }

@@ -27,6 +27,8 @@ type Config struct {
 	Clock func(discipline.Clock) discipline.Clock
 	// Labelled tells the Engine the second of every edge, as a hardware clock or a trace does; the receiver is silent then.
 	Labelled bool
+	// Attach is given the world before it runs, to listen and speak to its receiver; nil: nobody does.
+	Attach func(*sim.World)
 	// Begin sees the clock's true error as each second begins, before its pulse is handled; nil: nobody does.
 	Begin func(second int, error clock.Seconds, s *timing.Snapshot)
 	// Take gives the Engine an event; nil: that is all that happens with it.
@@ -68,6 +70,9 @@ func Run(cfg Config, visit func(Sample) bool) error {
 	engine, err := timing.New(cfg.Engine, steered)
 	if err != nil {
 		return fmt.Errorf("engine: %w", err)
+	}
+	if cfg.Attach != nil {
+		cfg.Attach(world)
 	}
 	r := &run{cfg: cfg, world: world, engine: engine}
 	phases := rand.New(rand.NewPCG(cfg.World.Seed, samplePhase))
