@@ -24,6 +24,9 @@ const (
 
 	// By when a receiver without an antenna has lost its fix: 20 s and a wide margin.
 	provenAfter = 600 // s
+	// What has a good fix for this long without a word of the antenna had one: receivers that say "open" say so from their
+	// start, or every second.
+	unspoken = 60 // s
 
 	// The indicator of a continuous jammer has no unit: u-blox gives 0 to 255 for "no" to "strong". The recorded
 	// receivers say 2 % to 12 %.
@@ -72,6 +75,8 @@ func (v voices) worst() (worst uint8) {
 // state takes what the receiver says of its health. What it does not know says nothing.
 func (m *Monitor) state(at clock.Mono, h *gnss.Health) {
 	if h.Antenna != gnss.AntennaUnknown {
+		// Some tell it only when it changes: after a while of good fixes the first word of it is a change.
+		m.health.wasOK = m.health.wasOK || len(m.health.antenna) == 0 && m.fixes.lasting(at, 0) >= unspoken
 		m.health.antenna.say(h.Message, uint8(h.Antenna), at)
 	}
 	if h.Jamming != gnss.ThreatUnknown {

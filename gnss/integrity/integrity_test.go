@@ -162,6 +162,14 @@ func TestAntennaToldOnceStands(t *testing.T) {
 	b.want("")
 }
 
+// A u-blox receiver that speaks NMEA tells its antenna at its start and when it changes.
+func TestFirstWordOfTheAntennaAfterGoodFixesIsAChange(t *testing.T) {
+	b := newBench(t)
+	b.run(100)
+	b.m.Report(b.now, &gnss.Report{Health: says("GNTXT", gnss.AntennaOpen, 0, -1)})
+	b.want("antenna-open holdover")
+}
+
 func TestAntennaBehindSplitterIsAnAlarm(t *testing.T) {
 	b := newBench(t)
 	b.health = says("MON-HW", gnss.AntennaOpen, gnss.ThreatUnknown, -1)
