@@ -84,6 +84,8 @@ var faultKinds = []FaultKind{
 	{Name: FaultNoLeap, Text: "the receiver knows nothing of the leap second and does not make it"},
 }
 
+func init() { faultKinds = slices.Concat(faultKinds, troubleKinds, wireKinds) }
+
 // FaultKinds returns all kinds of faults.
 func FaultKinds() []FaultKind { return slices.Clone(faultKinds) }
 
@@ -160,7 +162,7 @@ func (w *World) happens(name string) bool {
 
 // displaced returns how far the pulse of the second that begins is off by fault.
 func (w *World) displaced() time.Duration {
-	d := w.by(FaultOffset)
+	d := w.by(FaultOffset) + w.drifted()
 	if f := w.fault(FaultDrag); f != nil {
 		seconds := (time.Duration(w.clock.now-w.cfg.Start) - f.At) / time.Second
 		d += f.By * seconds
@@ -276,6 +278,14 @@ func (w *World) release(_ appointment, take func(timing.Event)) {
 
 // deliver gives an event to the process, unless that stands still or the machine sleeps.
 func (w *World) deliver(e timing.Event, take func(timing.Event)) {
+	if w.unplugged && (e.Kind == timing.KindBytes || e.Kind == timing.KindReport) {
+		return
+	}
+	if e.Kind == timing.KindBytes {
+		if e.Bytes = w.damaged(e); len(e.Bytes) == 0 {
+			return
+		}
+	}
 	switch {
 	case w.asleep:
 	case w.clock.now < w.heldUntil:

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"timeball/gnss"
 	"timeball/gnss/nmea"
 )
 
@@ -13,8 +14,13 @@ type Talker struct {
 	Baud  int           // of its line
 	Delay time.Duration // from the pulse to the start of the first byte
 	place nmea.Place
-	sky   []orbit
+
+	antenna gnss.Antenna // as told last
+	sky     []orbit
 }
+
+// greenwich is where the first time ball still drops.
+var greenwich = nmea.Place{Latitude: 51.4779, Longitude: -0.0015, Altitude: 47}
 
 // orbit is a satellite's way over the sky: a sine of elevation, a steady azimuth. Not astronomy: enough to look at.
 type orbit struct {
@@ -26,7 +32,7 @@ type orbit struct {
 
 // NewTalker returns a receiver whose satellites are placed by seed.
 func NewTalker(seed uint64, baud int, delay time.Duration) *Talker {
-	t := &Talker{Baud: baud, Delay: delay, place: nmea.Place{Latitude: 51.4779, Longitude: -0.0015, Altitude: 47}} // Greenwich's time ball
+	t := &Talker{Baud: baud, Delay: delay, place: greenwich, antenna: gnss.AntennaOK}
 	rng := rand.New(rand.NewPCG(seed, 101))
 	for _, s := range []struct {
 		talker               string
@@ -89,10 +95,9 @@ func (t *Talker) view(talker string, m Moment) (seen []nmea.View, used []int) {
 		}
 		_, around := math.Modf(turns + o.azimuth)
 		flicker := 2 * math.Sin(float64(m.UTC/second)/60+40*o.phase)
-		seen = append(seen, nmea.View{
-			ID: o.id, Elevation: int(elevation), Azimuth: int(360 * around), CN0: int(30 + 18*math.Sin(elevation*math.Pi/180) + flicker),
-		})
-		if elevation > mask && len(used) < 12 {
+		cn0 := m.received(30 + 18*math.Sin(elevation*math.Pi/180) + flicker)
+		seen = append(seen, nmea.View{ID: o.id, Elevation: int(elevation), Azimuth: int(360 * around), CN0: cn0})
+		if elevation > mask && len(used) < 12 && !m.Alone {
 			used = append(used, o.id)
 		}
 	}
@@ -104,7 +109,9 @@ func (t *Talker) placed(m Moment) nmea.Place {
 	if !m.Fix {
 		return nmea.Place{Unknown: true}
 	}
-	return t.place
+	p := t.place
+	p.Latitude += m.North * northEach
+	return p
 }
 
 // Burst implements Receiver.
@@ -113,6 +120,10 @@ func (t *Talker) Burst(m Moment) []byte {
 	sky, b := t.look(m), make([]byte, 0, usual)
 	for _, kind := range []string{"RMC", "GGA", "GSA", "GSV", "ZDA"} {
 		b = t.append(b, kind, "GN", m, sky)
+	}
+	if m.Antenna != t.antenna { // u-blox receivers tell it when it changes
+		t.antenna = m.Antenna
+		b = nmea.AppendTXT(b, "GN", "ANTSTATUS="+antennaWord(m.Antenna))
 	}
 	return b
 }

@@ -36,6 +36,11 @@ type Moment struct {
 	Tone     float64 // strength of a continuous jammer, 0 to 1
 	Gain     float64 // of the input, as a part of the greatest
 
+	Weaker float64 // dB that every satellite is below its usual strength
+	Flat   bool    // all are equally strong
+	Alone  bool    // no satellite is used: the fix is a lie
+	North  float64 // metres by which the receiver takes its place for another
+
 	// Quantisation is by how much the pulse that begins the second comes late because the receiver's own clock ticks only
 	// so often, NextQuantisation the same of the pulse that ends it; false where the receiver does not know.
 	Quantisation, NextQuantisation clock.Seconds
@@ -75,6 +80,7 @@ func (w *World) speak(now, utc timescale.UTC, fix bool) {
 		utc, start, ahead = utc+second, start+second, ahead+1
 	}
 	m := w.moment(utc, fix, ahead)
+	w.trouble(&m)
 	if w.device != nil {
 		w.at(appointment{at: start, do: (*World).deviceSpeaks, moment: &m})
 		return
@@ -139,8 +145,11 @@ func (w *World) report(a appointment, take func(timing.Event)) {
 	if a.fix {
 		used = 12
 	}
-	take(timing.Event{Kind: timing.KindReport, At: at, Report: &gnss.Report{
+	r := &gnss.Report{
 		Mark: &gnss.TimeMark{Arrival: at, End: at, UTC: m.UTC, Leap60: m.Leap60, Message: "GNRMC", Valid: a.fix},
-		Fix:  &gnss.Fix{Arrival: at, Message: "GNGGA", Valid: a.fix, SatellitesUsed: used},
-	}})
+		Fix:  &gnss.Fix{Arrival: at, Message: "GNGGA", Valid: a.fix, SatellitesUsed: used, HasPosition: a.fix, Latitude: greenwich.Latitude, Longitude: greenwich.Longitude},
+	}
+	w.trouble(&m)
+	w.ail(r, &m)
+	take(timing.Event{Kind: timing.KindReport, At: at, Report: r})
 }

@@ -52,6 +52,11 @@ type World struct {
 	hostBaud int
 	polling  bool // there is an appointment to read from device
 
+	ailed     bool          // there has been trouble with the receiver
+	unplugged bool          // the receiver
+	pluggedAt timescale.UTC // when it was unplugged or plugged in last
+	gluing    bool          // the end of this line is lost
+
 	chances   []*rand.Rand // of the faults, by kind
 	asleep    bool         // the machine is suspended
 	sleptAt   clock.Mono
@@ -222,7 +227,8 @@ func (w *World) receive(now timescale.UTC) {
 		phase = w.errors.Float64()
 	}
 	kept := w.fault(FaultKeptClock)
-	fix := well && kept == nil && !w.failing(FaultAntenna)
+	on, settled := w.powered()
+	fix := well && kept == nil && !w.failing(FaultAntenna) && settled && !w.lost()
 	said, off := now, w.displaced()
 	if kept != nil {
 		whole := kept.By.Truncate(time.Second)
@@ -232,11 +238,11 @@ func (w *World) receive(now timescale.UTC) {
 		said, off = now+timescale.UTC(whole), off+kept.By-whole
 	}
 	missing := w.happens(FaultMissing)
-	if (fix || kept != nil) && !missing && !w.failing(FaultPulse) && (w.device == nil || w.device.Pulses()) {
+	if on && (fix || kept != nil) && !missing && !w.failing(FaultPulse) && (w.device == nil || w.device.Pulses()) {
 		w.pulse(now, off, phase)
 	}
 	w.strays(now)
-	if !w.failing(FaultMessages) {
+	if on && !w.failing(FaultMessages) {
 		late := timescale.UTC(0)
 		if kept != nil {
 			late = timescale.UTC(off)
