@@ -113,6 +113,7 @@ func drawn(kind string, seed uint64, hours float64) trial {
 	case sim.FaultHeat:
 		f.Size = float64(sign) * between(1, 15)
 	}
+	drawReceiver(&t, &f, rng, between)
 	t.faults = []sim.Fault{f}
 	t.known = known[t.name]
 	return t

@@ -187,6 +187,7 @@ func trials() []trial {
 			wanted: "dishonest 0 while the room warms by 10 degrees and cools", judge: noStep,
 		},
 	)
+	add(receiverTrials()...)
 	for i := range all {
 		all[i].known = known[all[i].name]
 	}

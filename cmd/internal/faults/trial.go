@@ -32,8 +32,9 @@ type trial struct {
 	faults []sim.Fault // their times count from the fault on
 	fix    int         // seconds until the receiver has a fix, cold starts only
 	noRTC  bool
-	bytes  bool // the receiver speaks NMEA, where reports would do
-	twin   bool // the same unit is also run without the fault, to see how far that moves the clock
+	bytes  bool   // the receiver speaks NMEA, where reports would do
+	device string // the receiver speaks this: nmea, or a sim.Kind in its binary protocol; "" = as bytes says
+	twin   bool   // the same unit is also run without the fault, to see how far that moves the clock
 
 	wanted    string             // the figure, in words
 	share     float64            // least share of answers that are synchronised and honest, from the fault on
@@ -62,8 +63,8 @@ func (c *trial) config(seed uint64, faults bool) (direct.Config, error) {
 			return direct.Config{}, err
 		}
 	}
-	if c.bytes {
-		cfg.World.Receiver = sim.NewTalker(seed, 38400, 120*time.Millisecond)
+	if cfg.World.Receiver, err = c.receiver(seed); err != nil {
+		return direct.Config{}, err
 	}
 	cfg.Engine.Floor = built
 	// As the daemon declares it: the edge's lateness is within the model's limits.
@@ -104,10 +105,13 @@ type tally struct {
 	AtAlarm  float64 `json:"at_alarm"` // that distance when the alarm came, or at the end
 	Worst    float64 `json:"worst"`    // greatest |error|
 
-	Refused map[string]uint64 `json:"refused"` // by reason
-	before  map[string]uint64
-	locked  bool
-	era     clock.Era
+	Refused  map[string]uint64 `json:"refused"`         // by reason
+	Shown    map[string]int    `json:"shown,omitempty"` // when a condition of the receiver was first shown, by name
+	Relocked int               `json:"relocked"`        // when the last lock began; -1 = the unit was never out of lock, or is
+	out      bool              // of lock, since the fault
+	before   map[string]uint64
+	locked   bool
+	era      clock.Era
 }
 
 // run runs the trial for a seed.
@@ -131,7 +135,7 @@ func (c *trial) run(seed uint64) (*tally, error) {
 			return nil, err
 		}
 	}
-	t := &tally{FirstDishonest: -1, Alarm: -1, Holdover: -1, Silent: -1, Back: -1}
+	t := &tally{FirstDishonest: -1, Alarm: -1, Holdover: -1, Silent: -1, Back: -1, Relocked: -1}
 	err = direct.Run(cfg, func(s direct.Sample) bool {
 		if c.asleep(s.Second - c.warm) {
 			t.Samples++ // nobody answers; what the twin did meanwhile stays aligned
@@ -225,6 +229,20 @@ func (t *tally) count(s *direct.Sample, since int) {
 		t.Silent, t.Served = since, since
 	default:
 		t.Back = -1
+	}
+	for _, c := range s.Snapshot.Conditions {
+		if _, known := t.Shown[c.Name]; !known {
+			if t.Shown == nil {
+				t.Shown = map[string]int{}
+			}
+			t.Shown[c.Name] = since
+		}
+	}
+	switch locked := s.Snapshot.Estimate.Mode == discipline.Locked; {
+	case !locked:
+		t.out, t.Relocked = true, -1
+	case t.out:
+		t.out, t.Relocked = false, since
 	}
 	bucket := -1
 	switch s.Snapshot.Estimate.Mode {
