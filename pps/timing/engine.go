@@ -30,6 +30,8 @@ type Config struct {
 	AcceptRollover bool `json:"accept_rollover,omitempty"`
 	// Memory is what the loop knew before the restart; nil or implausible: it begins anew.
 	Memory *discipline.Memory `json:"memory,omitempty"`
+	// Learned is what was known of the receiver's messages; nil: nothing.
+	Learned *Learned `json:"learned,omitempty"`
 }
 
 // FirstDate is 1980-01-06, when GPS time began: no receiver was ever right about an earlier one.
@@ -79,6 +81,10 @@ type Engine struct {
 	second    int64 // of CLOCK_MONOTONIC in which the line's bytes are being counted
 	onLine    clock.Seconds
 	lineQuiet clock.Mono // since when the line is quiet
+	baud      int        // of the line
+	learned   *Learned
+	learnedAt clock.Mono
+	recalls   bool // what was known of the receiver has been told
 	counters  Counters
 	state     receiverState
 	change    []Change
@@ -276,6 +282,7 @@ func (e *Engine) bytes(ev Event) {
 	if ev.At.Sub(e.lineQuiet) > silentLine {
 		e.pairing.Began(ev.At)
 	}
+	e.baud = ev.Baud
 	e.lineQuiet = ev.At.Add(clock.Seconds(len(ev.Bytes)-1) * byteTime)
 	e.scanner.Write(ev.At, byteTime, ev.Bytes, e.packet)
 }
@@ -290,6 +297,9 @@ func (e *Engine) packet(p scan.Packet) {
 	var refused *gnss.Refused
 	if errors.As(err, &refused) {
 		e.refuse(refused.Reason)
+	}
+	if !e.pairing.Anchored() {
+		e.recall()
 	}
 	e.report(p.Arrival, r)
 }
@@ -438,7 +448,7 @@ func (e *Engine) deviate(utc timescale.UTC) {
 // forget drops the count of seconds.
 func (e *Engine) forget() {
 	e.pairing.Forget()
-	e.fullUTC, e.served = false, false
+	e.fullUTC, e.served, e.recalls = false, false, false
 	e.leaps.drop()
 }
 
@@ -457,6 +467,7 @@ func (e *Engine) tick() {
 	e.judge()
 	e.obeyed(coasting, e.loop.Advance(e.now))
 	e.remember()
+	e.learn()
 	e.leapTick()
 	e.publish()
 	est := &e.snapshot.Estimate

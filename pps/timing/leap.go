@@ -71,6 +71,29 @@ const (
 	leapForgotten = 3600                   // s after which an announcement that is not repeated is none
 )
 
+// LeapSeconds is who says what of leap seconds.
+type LeapSeconds struct {
+	ListUpdated       timescale.UTC `json:"list_updated"`
+	ListExpires       timescale.UTC `json:"list_expires"`
+	Listed            clock.Leap    `json:"listed"` // the next one in the list
+	ListedAt          timescale.UTC `json:"listed_at"`
+	Announced         clock.Leap    `json:"announced"` // by the receiver
+	AnnouncedAt       timescale.UTC `json:"announced_at"`
+	AnnouncedBy       string        `json:"announced_by"`        // the system that the receiver has it from, "" = not said
+	ReceiverTAIOffset int           `json:"receiver_tai_offset"` // TAI - UTC as the receiver has it; 0 = not said
+	Text              string        `json:"text"`                // what is expected at the end of this UTC day; "" = nothing
+}
+
+// shown returns what is shown of l.
+func (l *leapSeconds) shown(now timescale.UTC) LeapSeconds {
+	s := LeapSeconds{
+		ListUpdated: l.table.Updated(), ListExpires: l.table.Expires(), ReceiverTAIOffset: l.tai, Text: l.said,
+		Announced: l.announced.leap, AnnouncedAt: l.announced.at, AnnouncedBy: l.announced.source,
+	}
+	s.Listed, s.ListedAt = l.table.Next(now)
+	return s
+}
+
 // step returns by how much UTC is set.
 func step(l clock.Leap) timescale.UTC { return -timescale.UTC(l) * timescale.Second }
 
@@ -398,21 +421,21 @@ func (e *Engine) leapEstimate(est *discipline.Estimate) {
 		now = timescale.UTC(e.now.Real) - l.labels
 	}
 	left := n.at - l.labels - now
+	serving := est.Mode == discipline.Locked || est.Mode == discipline.Holdover
 	est.TAIOffset = e.taiOffset(now, left)
 	if n.state == leapOpen || (n.state == leapExpected || n.state == leapDecided) && !n.made {
 		est.Until = max(1, e.now.Mono+clock.Mono(left-leapLead)) // also where this unit is stalled then
+		if left < leapLead && serving {
+			est.Reason = l.said
+		}
 	}
 	switch {
 	case n.state == leapExpected, n.state == leapDecided && timescale.UTC(est.At.Real) < n.at-l.labels+2*timescale.Second:
 		est.Leap, est.LeapAt = n.leap, n.at-l.labels
-	case n.state == leapOpen:
-		if left < leapLead && (est.Mode == discipline.Locked || est.Mode == discipline.Holdover) {
-			est.Reason = l.text()
-		}
 	case n.state == leapDisputed:
 		est.Until = 1
-		if est.Mode == discipline.Locked || est.Mode == discipline.Holdover {
-			est.Mode, est.Reason = discipline.Quarantine, l.text()
+		if serving {
+			est.Mode, est.Reason = discipline.Quarantine, l.said
 		}
 	}
 }

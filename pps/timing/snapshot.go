@@ -6,6 +6,7 @@ import (
 
 	"timeball/gnss"
 	"timeball/gnss/integrity"
+	"timeball/gnss/timescale"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
 	"timeball/pps/stability"
@@ -26,12 +27,14 @@ type Snapshot struct {
 	Utilisation *float64         `json:"utilisation"` // of the processor, 0..1
 	Forecast    []Forecast       `json:"forecast"`
 	Witnesses   []Witness        `json:"witnesses,omitempty"`
+	Leap        LeapSeconds      `json:"leap_seconds"`
 
 	Conditions []integrity.Condition `json:"conditions"` // what speaks against the receiver, the worst first
 
 	Stability []stability.Point `json:"stability,omitempty"` // of the bare oscillator; every 5 min
 
-	Memory *discipline.Memory `json:"memory,omitempty"` // worth keeping over a restart; nil: nothing is yet
+	Memory  *discipline.Memory `json:"memory,omitempty"`  // worth keeping over a restart; nil: nothing is yet
+	Learned *Learned           `json:"learned,omitempty"` // so is this
 }
 
 // Forecast is the bound that would be advertised if the pulse stopped now, up to ten seconds old.
@@ -65,11 +68,12 @@ func (e *Engine) publish() {
 	s := &Snapshot{
 		Estimate: e.estimate(), Counters: e.counters,
 		Receiver: e.decoder.Receiver(), Serial: e.state.serial, Line: e.state.line, Text: e.state.text, Fix: e.state.fix, Sky: e.state.sky, Conditions: e.conditions,
-		Memory: e.memory, Stability: e.points, Temperature: e.state.temperature.fresh(e.now.Mono), Utilisation: e.state.utilisation.fresh(e.now.Mono),
+		Memory: e.memory, Learned: e.learned, Stability: e.points, Temperature: e.state.temperature.fresh(e.now.Mono), Utilisation: e.state.utilisation.fresh(e.now.Mono),
 	}
 	s.Counters.Refused = e.refusals()
 	s.Forecast = e.forecast(&s.Estimate)
 	s.Witnesses = e.testimonies()
+	s.Leap = e.leaps.shown(timescale.UTC(e.raw.Real))
 	if s.Estimate.Mode != e.mode {
 		e.say("mode", e.mode.String()+" -> "+s.Estimate.Mode.String()+reasonSuffix(s.Estimate.Reason))
 	}

@@ -41,12 +41,26 @@ type Status struct {
 	FrequencySigmaRatio *float64         `json:"frequency_sigma_ratio"` // 1 sigma of frequency_ratio
 	TAIOffsetSeconds    *int             `json:"tai_offset_seconds"`    // TAI - UTC
 	LeapAtUnixSeconds   *int64           `json:"leap_at_unix_seconds"`  // the midnight the announced leap second ends at
+	LeapSeconds         *LeapSeconds     `json:"leap_seconds"`          // what list and receiver say of them
 	Serial              *string          `json:"serial"`                // what the receiver's line says, in plain words
 	Addresses           []string         `json:"addresses"`             // of this unit, without port
 	Satellites          []Satellite      `json:"satellites"`            // null = no view of the sky yet
 	Stability           []StabilityPoint `json:"stability"`             // of the undisciplined oscillator; null = not yet
 	HoldoverForecast    []ForecastPoint  `json:"holdover_forecast"`     // by rising after_seconds; null = not offered
 	Witnesses           []Witness        `json:"witnesses"`             // other clocks this unit asks; null = none
+}
+
+// LeapSeconds is who says what of leap seconds.
+type LeapSeconds struct {
+	ListExpiresUnixSeconds   int64   `json:"list_expires_unix_seconds"` // from then on the list tells nothing
+	ListUpdatedUnixSeconds   int64   `json:"list_updated_unix_seconds"`
+	Listed                   string  `json:"listed"` // the next one in the list: none, insert, delete
+	ListedAtUnixSeconds      *int64  `json:"listed_at_unix_seconds"`
+	Announced                *string `json:"announced"` // by the receiver: insert, delete; null = none, or it can't announce any
+	AnnouncedAtUnixSeconds   *int64  `json:"announced_at_unix_seconds"`
+	AnnouncedBy              string  `json:"announced_by"`                // the system that the receiver has it from, "" = not said
+	ReceiverTAIOffsetSeconds *int    `json:"receiver_tai_offset_seconds"` // TAI - UTC as the receiver has it; null = not said
+	Text                     string  `json:"text"`                        // what is expected at the end of this UTC day, in words; "" = nothing
 }
 
 // Witness is what another clock says: an NTP server, the board's RTC. It never steers this unit's.

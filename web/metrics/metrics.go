@@ -58,6 +58,9 @@ func gauges(set *prom.Set, s api.Status) {
 	} {
 		gauge(set, name, v)
 	}
+	if s.LeapSeconds != nil {
+		gauge(set, "timeball_leap_list_expires_timestamp_seconds", new(float64(s.LeapSeconds.ListExpiresUnixSeconds)))
+	}
 	for _, w := range s.Witnesses {
 		gauge(set, `timeball_witness_offset_seconds{witness="`+label(w.Name)+`"}`, w.OffsetSeconds)
 		gauge(set, `timeball_witness_distance_seconds{witness="`+label(w.Name)+`"}`, w.DistanceSeconds)

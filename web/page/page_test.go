@@ -24,6 +24,7 @@ func lockedStatus() api.Status {
 		SatellitesUsed: new(3), Receiver: new("u-blox <b>ZED-F9T</b>"), UptimeSeconds: 273600, ModeSeconds: 273600, Version: "0.1.0",
 		Board: "Raspberry Pi 4", BoundPulseSeconds: new(0.452e-6), BoundCaptureSeconds: new(1.08e-6), BoundReferenceSeconds: new(0.336e-6),
 		PulsesAccepted: 86398, PulsesRefused: 2, RequestsAnswered: 1284711, ServedUnixNanoseconds: new(int64(1795269694_500000000)),
+		LeapSeconds:      &api.LeapSeconds{ListExpiresUnixSeconds: 1814140800, Listed: "none", Text: "<i>none</i>"},
 		TAIOffsetSeconds: new(37), Serial: new("UBX at 115200 baud"), Addresses: []string{"10.4.0.11"},
 		Satellites: []api.Satellite{
 			{System: "GPS", ID: 5, ElevationDegrees: new(71), AzimuthDegrees: new(15), CN0DBHz: new(47.0), Used: true},

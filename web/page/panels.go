@@ -154,6 +154,9 @@ func ntpPanel(s api.Status) *Panel {
 	if s.TAIOffsetSeconds != nil {
 		body = append(body, Fact{"TAI − UTC", strconv.Itoa(*s.TAIOffsetSeconds) + "\u00a0s"})
 	}
+	if words := verdict.LeapSeconds(s); words != "" {
+		body = append(body, Fact{"Leap seconds", words})
+	}
 	p.Body = body
 	return p
 }

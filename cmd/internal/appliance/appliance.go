@@ -60,11 +60,13 @@ type Config struct {
 	HTTP    bool      // serve the page
 	Record  io.Writer // gets a recording; nil: none is made
 	State   store.Dir // "" = nothing is kept over a restart
-	Witness witness.Config
-	RTC     witness.RTC // nil: none
-	Monitor bool        // the RTC is not set
-	Version string
-	Log     *slog.Logger
+	// LeapSeconds is a file with a list of leap seconds; "": that of the state directory, if it is there.
+	LeapSeconds string
+	Witness     witness.Config
+	RTC         witness.RTC // nil: none
+	Monitor     bool        // the RTC is not set
+	Version     string
+	Log         *slog.Logger
 }
 
 // Unit is an appliance. Its methods but Run may be called from any goroutine.
@@ -184,6 +186,9 @@ func (u *Unit) Run(ctx context.Context) error {
 	}
 	for _, name := range u.cfg.Witness.Servers {
 		parts = append(parts, u.askServer(name))
+	}
+	if path, _ := u.leapSecondsFile(); path != "" {
+		parts = append(parts, u.followLeapSeconds)
 	}
 	if u.cfg.RTC != nil {
 		parts = append(parts, u.keepRTC())

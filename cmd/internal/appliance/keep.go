@@ -10,6 +10,7 @@ import (
 	"timeball/board/store"
 	"timeball/gnss/timescale"
 	"timeball/pps/discipline"
+	"timeball/pps/timing"
 	"timeball/server/ntp"
 )
 
@@ -18,6 +19,8 @@ type Kept struct {
 	UTC timescale.UTC `json:"utc"` // a second that was certainly over: no date before it is believed
 	// Memory is what the loop knows of the crystal; nil: nothing.
 	Memory *discipline.Memory `json:"memory,omitempty"`
+	// Learned is what is known of the receiver's messages; nil: nothing.
+	Learned *timing.Learned `json:"learned,omitempty"`
 }
 
 // KeptName is the file in the state directory.
@@ -52,7 +55,7 @@ func (u *Unit) keep(ctx context.Context) error {
 
 func (u *Unit) save() {
 	if now := u.board.Served().Now(); u.reference.Load().Check(now) == ntp.Certain {
-		if err := u.cfg.State.Save(KeptName, Kept{timescale.UTC(now.Real), u.Snapshot().Memory}); err != nil {
+		if err := u.cfg.State.Save(KeptName, Kept{timescale.UTC(now.Real), u.Snapshot().Memory, u.Snapshot().Learned}); err != nil {
 			u.cfg.Log.Error("state not kept", "error", err)
 		}
 	}

@@ -31,6 +31,7 @@ func (u *Unit) Status() api.Status {
 	}
 	describeService(&status, p, now)
 	describeLoop(&status, est, now)
+	describeLeap(&status, s.Leap)
 	describeStability(&status, s.Stability)
 	describeReceiver(&status, s)
 	describeWitnesses(&status, u.witnesses.all(), p, now)
@@ -58,6 +59,7 @@ func describeService(status *api.Status, p *published, now clock.Reading) {
 		sent := ntp.ShortUp(ref.DispersionAfter(now.Mono.Sub(ref.Anchor.Mono)))
 		status.RootDispersionSeconds = some(float64(sent.Seconds()))
 		status.ServedUnixNanoseconds = some(int64(now.Real))
+	case p.snapshot.Estimate.Until != 0 && now.Mono >= p.snapshot.Estimate.Until: // its reason is there
 	case doubt == ntp.Unsynchronised && (mode == discipline.Locked || mode == discipline.Holdover):
 		status.Reason = "the bound is above the limit of what may be served"
 	case doubt != ntp.Unsynchronised: // something the loop does not know of yet

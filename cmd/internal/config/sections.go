@@ -42,6 +42,8 @@ type GNSS struct {
 	Baud int `toml:"baud"`
 	// AcceptRollover is the operator's word that a receiver with dates of the past is some 1024 weeks early.
 	AcceptRollover bool `toml:"accept_rollover"`
+	// LeapSeconds is a list of leap seconds as the IERS publishes it; "": leap-seconds.list in the state directory.
+	LeapSeconds string `toml:"leap_seconds_file"`
 }
 
 // bauds are the rates met in receivers, and 19200 and 921600 between and above them.
@@ -53,10 +55,14 @@ func (g GNSS) Validate() error {
 	if g.Baud != 0 && !slices.Contains(bauds, g.Baud) {
 		rate = fmt.Errorf("config: gnss.baud: %d: neither 0 nor one of %v", g.Baud, bauds)
 	}
-	if g.Device == "auto" {
-		return rate
+	var device, list error
+	if g.Device != "auto" {
+		device = absolute("gnss.device", g.Device)
 	}
-	return errors.Join(absolute("gnss.device", g.Device), rate)
+	if g.LeapSeconds != "" {
+		list = absolute("gnss.leap_seconds_file", g.LeapSeconds)
+	}
+	return errors.Join(device, rate, list)
 }
 
 // PPS is the section [pps].

@@ -272,12 +272,14 @@ func unitConfig(o options, cfg config.Config, build Build, log *slog.Logger) app
 		Engine: timing.Default(), Publish: cfg.Server.Claims, Server: cfg.Server.Listening,
 		NTP: o.pace == 1, HTTP: true, Version: build.Version, Log: log, Witness: cfg.Witness, Monitor: cfg.Clock.Monitor,
 	}
+	u.LeapSeconds = cfg.GNSS.LeapSeconds
 	u.Engine.Loop.Limit = clock.Seconds(cfg.Server.Limit.Seconds())
 	u.Engine.Floor, u.Engine.AcceptRollover = build.date(), cfg.GNSS.AcceptRollover
 	if o.board != "sim" || o.given["state"] || cfg.Board.State != config.Default().Board.State {
 		u.State = store.Dir(cfg.Board.State)
 		kept := appliance.Recall(u.State, log)
 		u.Engine.Floor, u.Engine.Saved, u.Engine.Memory = max(u.Engine.Floor, kept.UTC), kept.UTC, kept.Memory
+		u.Engine.Learned = kept.Learned
 		if err := writable(cfg.Board.State); err != nil {
 			log.Warn("nothing is kept over a restart", "error", err)
 		}

@@ -136,6 +136,7 @@ func unitRows(s api.Status) []row {
 		{"line", text(s.Serial)},
 		{"pulses", tally(s.PulsesAccepted, "used", s.PulsesRefused)},
 		{"ntp", ntp(s)},
+		{"leap list", verdict.LeapSeconds(s)},
 		{"requests", tally(s.RequestsAnswered, "answered", s.RequestsRefused)},
 		{"unit", strings.Join(filled("Timeball "+s.Version, s.Board, "up "+figure.Span(s.UptimeSeconds)), ", ")},
 		{"addresses", strings.Join(s.Addresses, ", ")},

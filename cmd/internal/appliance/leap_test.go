@@ -1,0 +1,110 @@
+package appliance
+
+import (
+	"crypto/sha1"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"timeball/board/sim"
+	"timeball/board/store"
+	"timeball/gnss/timescale"
+)
+
+// leapList writes a list with the count of 2017 that expires at an instant.
+func leapList(expires timescale.UTC) string {
+	const epoch = 2208988800 // seconds from 1900 to 1970
+	updated, until, from := fmt.Sprint(epoch+1_790_000_000), fmt.Sprint(epoch+int64(expires/timescale.Second)), fmt.Sprint(epoch+1_483_228_800)
+	sum := sha1.Sum([]byte(updated + until + from + "37"))
+	hash := "#h"
+	for i := range 5 {
+		hash += fmt.Sprintf(" %x", binary.BigEndian.Uint32(sum[4*i:]))
+	}
+	return strings.Join([]string{"#$ " + updated, "#@ " + until, from + " 37", hash}, "\n") + "\n"
+}
+
+// The list in the state directory is taken at the start and when it changes; one that is damaged is told of and changes
+// nothing.
+func TestUnitFollowsTheListOfLeapSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := simConfig(t, "perfect")
+		cfg.State = store.Dir(t.TempDir())
+		log := logged(&cfg)
+		file := filepath.Join(string(cfg.State), LeapSecondsName)
+		later := timescale.Builtin().Expires()
+		write := func(text string) {
+			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chtimes(file, time.Now(), time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(leapList(later + timescale.Day))
+		u := newUnit(t, cfg, newSim(t, "perfect", 1, func(c *sim.Config) { c.Receiver = nil }))
+		stop := start(t, u)
+		want := func(expires timescale.UTC, said string) {
+			t.Helper()
+			if got := u.Snapshot().Leap.ListExpires; got != expires {
+				t.Errorf("the list is good until %v, want %v", got, expires)
+			}
+			if !strings.Contains(log.String(), said) {
+				t.Errorf("%q was not logged", said)
+			}
+		}
+		time.Sleep(2 * time.Second)
+		want(later+timescale.Day, "good until")
+		write(leapList(later + 2*timescale.Day))
+		time.Sleep(time.Hour)
+		want(later+2*timescale.Day, "good until")
+		write("#@ torn")
+		time.Sleep(time.Hour)
+		want(later+2*timescale.Day, "not a list of leap seconds")
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		want(later+2*timescale.Day, "")
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A list that was configured and is not there is told of, once.
+func TestConfiguredListOfLeapSecondsIsMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := simConfig(t, "perfect")
+		cfg.LeapSeconds = filepath.Join(t.TempDir(), "none")
+		log := logged(&cfg)
+		u := newUnit(t, cfg, newSim(t, "perfect", 1, func(c *sim.Config) { c.Receiver = nil }))
+		stop := start(t, u)
+		time.Sleep(150 * time.Minute)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if n := strings.Count(log.String(), "list of leap seconds not read"); n != 1 {
+			t.Errorf("told %d times, want once", n)
+		}
+		if s := u.Status(); s.LeapSeconds == nil || s.LeapSeconds.ListExpiresUnixSeconds != int64(timescale.Builtin().Expires()/timescale.Second) {
+			t.Errorf("status %+v", s.LeapSeconds)
+		}
+	})
+}
+
+// While a leap second is open the page gives that as the reason, not that a Reference has expired.
+func TestOpenLeapSecondIsTheReason(t *testing.T) {
+	u := newUnit(t, simConfig(t, "perfect"), newSim(t, "perfect", 1))
+	s := *u.Snapshot()
+	s.Estimate.HasOffset, s.Estimate.Until, s.Estimate.Reason = true, 1, "a leap second before 2027-07-01 has one witness only"
+	p := published{&s, u.published.Load().reference}
+	u.published.Store(&p)
+	if got := u.Status().Reason; got != s.Estimate.Reason {
+		t.Errorf("reason %q", got)
+	}
+}
