@@ -409,6 +409,10 @@ func TestBaudRateSwitchedUnderUs(t *testing.T) {
 	for _, baud := range []int{460800, 4800, 9600, 115200} {
 		d.baud = baud
 		took := w.run(60*second, func() bool { return w.f.Worked().Baud == baud })
+		if !slices.Contains(w.said, "what arrives on ttyAMA0 makes no sense any more") {
+			t.Errorf("said %q", w.said)
+		}
+		w.said = nil
 		t.Logf("%d baud found again after %.1f s", baud, float64(took)/1e9)
 	}
 }
@@ -420,8 +424,8 @@ func TestUnpluggedAndBackUnderAnotherName(t *testing.T) {
 	w.run(60*second, func() bool { return w.f.Worked().Port != "" })
 	delete(w.devices, "/dev/ttyUSB0")
 	w.plug()
-	end := w.now + 60*second
-	w.run(61*second, func() bool { return w.now >= end })
+	end := w.now + 61*second // two seconds of rest are left
+	w.run(62*second, func() bool { return w.now >= end })
 	if want := "this machine has no serial line for a receiver"; w.f.Trouble() != want || w.f.Line() != "" {
 		t.Errorf("trouble %q, want %q; line %q", w.f.Trouble(), want, w.f.Line())
 	}
@@ -466,6 +470,18 @@ func TestLineWithoutTimeIsLeftForAnother(t *testing.T) {
 	}
 	right.talk = nil // then the other is better than nothing
 	w.run(60*second, func() bool { return w.open == "/dev/ttyACM0" && w.f.InUse() })
+}
+
+// Both what is wanted and what worked come before other rates of either.
+func TestBeginsWithAllThatIsKnown(t *testing.T) {
+	foreign := &device{baud: 9600, talk: parts(corpus(t, "skytraq-bin.log"), 300)}
+	right := &device{baud: 230400, talk: sentences}
+	w := newWorld(t, New(Found{Port: "/dev/ttyAMA0", Baud: 19200}, Found{Port: "/dev/ttyUSB0", Baud: 230400}),
+		map[string]*device{"/dev/ttyAMA0": foreign, "/dev/ttyUSB0": right})
+	w.run(20*second, func() bool { return w.f.InUse() })
+	if foreign.opened != 1 || right.opened != 1 {
+		t.Errorf("opened %d and %d times, want once each", foreign.opened, right.opened)
+	}
 }
 
 // A getty is silent until something comes, and then sends it back. It is asked once.

@@ -221,6 +221,34 @@ func TestEngineSaysWhereAPulseIsMissing(t *testing.T) {
 	b.want(b.run(3, act{pulse: true}), discipline.FreeRunning, "gone silent")
 }
 
+// What was begun on a line goes on when only its description changes, and never over a line opened anew.
+func TestEngineKeepsHalfASentenceOfTheSameLine(t *testing.T) {
+	const half, rest = "$GPRMC,123519,A,4807.038,N,011", "31.000,E,022.4,084.4,230394,003.1,W*6A\r\n"
+	const nmea, ubx = "NMEA on ttyAMA0", "UBX on ttyAMA0"
+	for _, tt := range []struct {
+		name  string
+		ports []Event
+		marks uint64
+	}{
+		{"another protocol", []Event{{Kind: KindPort, Where: ubx}}, 1},
+		{"gone and back", []Event{{Kind: KindPort, Text: "gone"}, {Kind: KindPort, Where: nmea}}, 0},
+		{"a line nothing is known of", []Event{{Kind: KindPort}}, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t, false)
+			b.engine.Take(Event{Kind: KindPort, Where: nmea})
+			b.engine.Take(Event{Kind: KindBytes, At: second, Bytes: []byte(half)})
+			for _, e := range tt.ports {
+				b.engine.Take(e)
+			}
+			b.engine.Take(Event{Kind: KindBytes, At: second, Bytes: []byte(rest)})
+			if s := b.run(1, act{}); s.Counters.Marks != tt.marks {
+				t.Errorf("%d marks, want %d", s.Counters.Marks, tt.marks)
+			}
+		})
+	}
+}
+
 func TestEngineRefusesDatesBeforeTheFloor(t *testing.T) {
 	b := newBench(t, false)
 	b.engine.cfg.Floor = start

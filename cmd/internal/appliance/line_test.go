@@ -7,15 +7,18 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"timeball/board/sim"
+	"timeball/gnss/nmea"
 	"timeball/gnss/receiver"
 	"timeball/gnss/timescale"
 	"timeball/pps"
 	"timeball/pps/clock"
+	"timeball/pps/timing"
 )
 
 // uart is a machine's serial ports, at one of which is a receiver with a baud rate of its own.
@@ -37,6 +40,15 @@ func newUART(t *testing.T, cfg sim.DeviceConfig) (*Hardware, *uart) {
 	go func() { defer close(ended); u.run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
 	return h, u
+}
+
+// silence switches off the sentences of a u-blox receiver.
+func (u *uart) silence() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, s := range []string{"GGA", "GLL", "GSA", "GSV", "RMC", "VTG"} {
+		u.device.Write(timescale.UTC(time.Now().UnixNano()), u.device.Baud(), nmea.AppendPUBXRate(nil, s, 0))
+	}
 }
 
 // run lets the receiver speak of each second.
@@ -133,19 +145,32 @@ func (*uartPort) Close() error { return nil }
 func TestHardwareFindsItsReceiver(t *testing.T) {
 	for _, tt := range []struct {
 		device     sim.DeviceConfig
+		silent     bool
 		line, name string
 	}{
-		{sim.DeviceConfig{Kind: sim.KindNMEA, Baud: 57600}, "NMEA on ttyUSB0 at 57600 baud", ""},
-		{sim.DeviceConfig{Kind: sim.KindUBX9, Baud: 460800, Binary: true}, "UBX on ttyUSB0 at 460800 baud", "u-blox ZED-F9T"},
-		{sim.DeviceConfig{Kind: sim.KindCASIC1, Baud: 38400, Binary: true}, "CASIC on ttyUSB0 at 38400 baud", "CASIC ATGM336H"},
+		{sim.DeviceConfig{Kind: sim.KindUBX8, Baud: 9600}, true, "UBX on ttyUSB0 at 9600 baud", "u-blox NEO-M8T-0"},
+		{sim.DeviceConfig{Kind: sim.KindNMEA, Baud: 57600}, false, "NMEA on ttyUSB0 at 57600 baud", ""},
+		{sim.DeviceConfig{Kind: sim.KindUBX9, Baud: 460800, Binary: true}, false, "UBX on ttyUSB0 at 460800 baud", "u-blox ZED-F9T"},
+		{sim.DeviceConfig{Kind: sim.KindCASIC1, Baud: 38400, Binary: true}, false, "CASIC on ttyUSB0 at 38400 baud", "CASIC ATGM336H"},
 	} {
-		t.Run(tt.device.Kind.String(), func(t *testing.T) {
+		t.Run(tt.line, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tt.device.Delay = 150 * time.Millisecond
 				h, line := newUART(t, tt.device)
+				if tt.silent {
+					line.silence()
+				}
 				var kept []receiver.Found
 				h.KeepLine = func(f receiver.Found) { kept = append(kept, f) }
-				u := newUnit(t, quiet(), h)
+				where := ""
+				u := newUnit(t, quiet(), watched{Board: h, before: func(e timing.Event) {
+					if e.Kind == timing.KindPort {
+						where = e.Where
+					}
+					if e.Kind == timing.KindBytes && where == "" {
+						t.Error("bytes of a line that is not a receiver's reach the Engine")
+					}
+				}})
 				stop := start(t, u)
 				t.Logf("locked after %v", waitLock(t, u, learning+time.Minute))
 				s := u.Status()
@@ -198,6 +223,42 @@ func TestHardwareSaysWhereItLooked(t *testing.T) {
 		time.Sleep(time.Minute)
 		if want := "nothing arrives on ttyAMA0; no pulse on GPIO 18"; u.Status().Reason != want {
 			t.Errorf("reason %q, want %q", u.Status().Reason, want)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// readOnly is a chatter that takes no writing.
+type readOnly struct {
+	chatter
+	writes *atomic.Int64
+}
+
+func (r readOnly) Write([]byte) (int, error) {
+	r.writes.Add(1)
+	return 0, errors.New("write /dev/serial0: input/output error")
+}
+
+// A line that takes no writing is read all the same, and is left in peace.
+func TestHardwareReadsALineThatTakesNoWriting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine()
+		var reads, writes atomic.Int64
+		h := &Hardware{
+			Ports: onePort, Steered: m, Reader: m.Read, OpenEdges: func() (EdgeSource, error) { return nil, errNoLine },
+			OpenPort: func(string, int) (Port, error) { return readOnly{chatter{m, nil, &reads}, &writes}, nil },
+		}
+		u := newUnit(t, quiet(), h)
+		stop := start(t, u)
+		time.Sleep(time.Minute)
+		if s := u.Status(); s.Serial == nil || *s.Serial != "NMEA on serial0" {
+			t.Errorf("line %v", s.Serial)
+		}
+		const questions = 5 // of one round
+		if n := writes.Load(); n > questions {
+			t.Errorf("written to %d times, want at most %d", n, questions)
 		}
 		if err := stop(); err != nil {
 			t.Error(err)
