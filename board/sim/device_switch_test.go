@@ -121,12 +121,12 @@ func TestLostPacketsAreThoseThatWereDamaged(t *testing.T) {
 				for k := range timescale.UTC(8) {
 					now := start + k*second
 					for len(changes) > 0 && changes[0] < now+second/50 {
-						p.switchAt(&changes, baud, other)
+						p.switchAt(t, &changes, baud, other)
 					}
 					p.run(now + second/50)
 					p.device.Speak(p.at, Ordinary(now, true))
 					for len(changes) > 0 && changes[0] < now+second {
-						p.switchAt(&changes, baud, other)
+						p.switchAt(t, &changes, baud, other)
 					}
 					p.run(now + second)
 				}
@@ -145,7 +145,8 @@ func TestLostPacketsAreThoseThatWereDamaged(t *testing.T) {
 }
 
 // switchAt runs to the next change of the rate and makes it.
-func (p *tap) switchAt(changes *[]timescale.UTC, baud, other int) {
+func (p *tap) switchAt(t *testing.T, changes *[]timescale.UTC, baud, other int) {
+	t.Helper()
 	p.run((*changes)[0])
 	if p.device.Baud() == baud {
 		p.device.SetBaud(p.at, other)
@@ -154,7 +155,7 @@ func (p *tap) switchAt(changes *[]timescale.UTC, baud, other int) {
 	}
 	for _, s := range p.device.out.bytes {
 		if s.at >= p.at && s.baud != p.device.Baud() {
-			panic("what was waiting is not sent at the new rate")
+			t.Fatal("what was waiting is not sent at the new rate")
 		}
 	}
 	*changes = (*changes)[1:]

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -571,4 +572,45 @@ func TestDeclaredQuantisationIsInThePulse(t *testing.T) {
 			within(t, kind.String()+": sigma of what is left", sd, m.Gauss, sigmas*m.Gauss/math.Sqrt(2*3000))
 		}
 	}
+}
+
+// Whatever a device is told, it goes on, and what it keeps is bounded.
+func FuzzDeviceObeys(f *testing.F) {
+	f.Add(uint8(KindUBX8), []byte{0x06, 0x08, 6, 0xFF, 0xFF, 0xFF, 0xFF, 1, 0, 0x06, 0x01, 3, 1, 7, 1})
+	f.Add(uint8(KindUBX10), []byte{0x06, 0x8A, 9, 0, 7, 0, 0, 1, 0, 0x52, 0x40, 0xFF})
+	f.Add(uint8(KindCASIC1), []byte{0x06, 0x01, 4, 1, 3, 0xFF, 0xFF, 0x06, 0x04, 4, 1, 0, 0, 0})
+	f.Add(uint8(KindCASIC2), []byte("PCAS03,9,-1,,,,99999999999999999999,1*"))
+	f.Add(uint8(KindUBX6), []byte("PUBX,41,1,FFFF,FFFF,4800,0"))
+	f.Fuzz(func(t *testing.T, kind uint8, data []byte) {
+		d := NewDevice(DeviceConfig{Kind: Kind(kind % uint8(kinds)), Baud: 460800, Binary: kind&0x80 != 0})
+		commands := nmea.AppendSentence(slices.Clone(data), string(data))
+		for rest := data; len(rest) >= 3; { // class, id, length, payload
+			n := min(int(rest[2]), len(rest)-3)
+			commands = ubx.AppendPayload(commands, ubx.ID(rest[0])<<8|ubx.ID(rest[1]), rest[3:3+n])
+			commands = append(commands, casicFrame(rest[0], rest[1], rest[3:3+n])...)
+			rest = rest[3+n:]
+		}
+		at := start
+		for range 3 {
+			d.Write(at, d.Baud(), commands)
+			at = max(d.Busy(), at) + second
+			d.Speak(at, Ordinary(at, true))
+			d.Read(at+second, d.Baud())
+			at += second
+		}
+		if n := len(d.set.sentences) + len(d.set.rates); n > 60 || len(d.out.bytes) > maxSent || d.set.interval <= 0 || !possible(d.Baud()) {
+			t.Errorf("%d settings, %d bytes, every %d ms at %d baud", n, len(d.out.bytes), d.set.interval, d.Baud())
+		}
+	})
+}
+
+// casicFrame frames a payload, filled to whole words.
+func casicFrame(class, id uint8, payload []byte) []byte {
+	payload = append(slices.Clone(payload), make([]byte, -len(payload)&3)...)
+	b := append([]byte{0xBA, 0xCE, uint8(len(payload)), 0, class, id}, payload...)
+	var sum uint32
+	for w := b[2:]; len(w) >= 4; w = w[4:] {
+		sum += binary.LittleEndian.Uint32(w)
+	}
+	return binary.LittleEndian.AppendUint32(b, sum)
 }

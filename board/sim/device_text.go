@@ -171,7 +171,7 @@ func (d *Device) introduce(what int) {
 func (d *Device) obeyPUBX(number string, f []string) {
 	switch {
 	case number == "40" && len(f) >= 3: // sentence, then the rates on DDC and on UART 1
-		if rate, err := strconv.ParseUint(f[2], 10, 8); err == nil {
+		if rate, err := strconv.ParseUint(f[2], 10, 8); err == nil && has(ubxSentences, f[0]) {
 			d.set.sentences[f[0]] = int(rate)
 		}
 	case number == "41" && len(f) >= 4 && f[0] == "1": // port, protocols in and out, rate
@@ -182,6 +182,16 @@ func (d *Device) obeyPUBX(number string, f []string) {
 			d.change(baud)
 		}
 	}
+}
+
+// has says whether a kind of sentence is in a table.
+func has[T comparable](sentences map[T]string, kind string) bool {
+	for _, s := range sentences {
+		if s == kind {
+			return true
+		}
+	}
+	return false
 }
 
 // protocols sets what is sent from a mask of UBX's CFG-PRT.
