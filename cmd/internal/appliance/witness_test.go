@@ -19,6 +19,7 @@ import (
 	"timeball/cmd/internal/witness"
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
+	"timeball/server"
 	"timeball/server/ntp"
 	"timeball/web/api"
 )
@@ -200,6 +201,7 @@ func TestRTCIsAWitnessAfterARestart(t *testing.T) {
 func TestUnitIsNoWitnessOfItself(t *testing.T) {
 	cfg := quiet()
 	cfg.NTP = true
+	cfg.Server = server.Default()
 	cfg.Server.Listen = []string{"127.0.0.1:0"}
 	u := newUnit(t, cfg, newSim(t, "pi-quiet", 1))
 	ended, end := context.WithCancel(t.Context())
