@@ -44,7 +44,7 @@ type World struct {
 
 	second   Second
 	elapsed  int64         // whole seconds that have begun
-	agenda   []appointment // what comes first is first
+	agenda   []appointment // what comes first is last: it is taken off there, and what is soon goes in there
 	lineFree timescale.UTC // when the receiver will have sent what it has to say
 	edges    uint64
 	ended    bool
@@ -138,15 +138,17 @@ func (w *World) Next() timescale.UTC {
 	if w.ended || len(w.agenda) == 0 {
 		return math.MaxInt64
 	}
-	return w.agenda[0].at
+	return w.agenda[len(w.agenda)-1].at
 }
 
 // Run lets everything happen that is due before to, and leaves the world at to. It returns false when Nature has ended.
 func (w *World) Run(to timescale.UTC, take func(timing.Event)) bool {
 	deliver := func(e timing.Event) { w.deliver(e, take) }
 	for w.Next() < to {
-		next := w.agenda[0]
-		w.agenda = slices.Delete(w.agenda, 0, 1)
+		last := len(w.agenda) - 1
+		next := w.agenda[last]
+		w.agenda[last] = appointment{} // or what it points to stays
+		w.agenda = w.agenda[:last]
 		w.clock.advance(next.at)
 		next.do(w, next, deliver)
 	}
@@ -176,10 +178,10 @@ func (w *World) End(name string) {
 	w.cfg.Faults = slices.DeleteFunc(w.cfg.Faults, func(f Fault) bool { return f.Name == name })
 }
 
-// at puts an appointment into the agenda, behind those of the same instant.
+// at puts an appointment into the agenda; those of the same instant that are in it come before.
 func (w *World) at(a appointment) {
 	i := len(w.agenda)
-	for i > 0 && w.agenda[i-1].at > a.at {
+	for i > 0 && w.agenda[i-1].at <= a.at {
 		i--
 	}
 	w.agenda = slices.Insert(w.agenda, i, a)
@@ -199,8 +201,8 @@ func (w *World) beginSecond(appointment, func(timing.Event)) {
 	now := w.cfg.Start - w.cfg.Start%second + timescale.UTC(w.elapsed-1)*second
 	w.clock.setOscillator(w.second.Frequency)
 	w.at(appointment{at: now + second, do: (*World).beginSecond})
-	for i := range timescale.UTC(4) {
-		if t := now + i*tickPeriod + tickPeriod/2; t >= w.cfg.Start {
+	for t := now + second - tickPeriod/2; t > now; t -= tickPeriod { // the last first: the agenda is filled from its far end
+		if t >= w.cfg.Start {
 			w.at(appointment{at: t, do: (*World).tick})
 		}
 	}
