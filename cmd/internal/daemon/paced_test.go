@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -249,7 +250,6 @@ func TestDaemonAtAnotherPaceServesNoNTP(t *testing.T) {
 	}
 }
 
-// A recording of a real receiver locks the unit to the seconds of its day.
 // The receiver of the simulated board speaks what the file says, and the page shows what it told.
 func TestDaemonHearsEveryProtocol(t *testing.T) {
 	for kind, maker := range map[string]string{"ubx-6": "u-blox", "ubx-10": "u-blox", "casic-1": "CASIC", "casic-2": "CASIC"} {
@@ -269,6 +269,35 @@ func TestDaemonHearsEveryProtocol(t *testing.T) {
 	}
 }
 
+// Other clocks are asked and shown; that one is absent is no trouble.
+func TestDaemonAsksWitnesses(t *testing.T) {
+	t.Parallel()
+	chronyd := peers.ServeChronyd(t).String()
+	file := write(t, "witness.toml", "[witness]\nservers = ["+strconv.Quote(chronyd)+", \"127.0.0.1:1\"]\n")
+	r := run(t, program{}, "-board", "sim", "-config", file, "-ntp", "127.0.0.1:0", "-http", "localhost:0")
+	r.waitLock(t)
+	said := map[string]api.Witness{}
+	for _, w := range r.status(t).Witnesses {
+		said[w.Name] = w
+	}
+	if w := said[chronyd]; w.State != "agrees" || *w.Stratum != 10 || math.Abs(*w.OffsetSeconds) > *w.DistanceSeconds+tolerance {
+		t.Errorf("chronyd is shown as %+v", w)
+	}
+	if w := said["127.0.0.1:1"]; w.State != "silent" || !strings.Contains(w.Text, "nothing listens") {
+		t.Errorf("nobody is shown as %+v", w)
+	}
+	if said["rtc"].State != "agrees" || len(said) != 3 {
+		t.Errorf("witnesses %+v", said)
+	}
+	if page := r.get(t, ""); !strings.Contains(page, "Do other clocks agree?") {
+		t.Error("the page does not say what they say")
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A recording of a real receiver locks the unit to the seconds of its day.
 func TestDaemonTakesTheSecondsOfARecording(t *testing.T) {
 	file := corpus(t, "ublox-8.log")
 	r := run(t, program{}, "-board", "sim", "-receiver", file, "-pace", "20", "-http", "127.0.0.1:0")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 // fakeRTC is a board and its RTC. The bubble's time is truth, which the unit's clock shows while it is settled.
 type fakeRTC struct {
+	mu      sync.Mutex
 	booted  time.Time
 	ahead   time.Duration // of the RTC at booted
 	drift   float64
@@ -25,6 +27,8 @@ type fakeRTC struct {
 }
 
 func (f *fakeRTC) now() (clock.Reading, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	up := clock.Mono(time.Since(f.booted)) + 5e9
 	r := clock.Reading{Mono: up, Boot: clock.Boot(up), Real: clock.Real(1e18)}
 	if f.settled {
@@ -35,15 +39,32 @@ func (f *fakeRTC) now() (clock.Reading, bool) {
 
 func (f *fakeRTC) Read() (int64, error) {
 	time.Sleep(f.delay)
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	off := f.ahead + time.Duration(f.drift*float64(time.Since(f.booted)))
 	return time.Now().Add(off).Unix(), f.lost
 }
 
 func (f *fakeRTC) Set(unix int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.sets++
 	f.lost = nil
 	f.booted, f.ahead = time.Now(), time.Until(time.Unix(unix, 0).Add(f.setAt))
 	return nil
+}
+
+// settle says whether the unit knows the time.
+func (f *fakeRTC) settle(settled bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.settled = settled
+}
+
+func (f *fakeRTC) isSettled() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.settled
 }
 
 // off returns by how many seconds a reading is wrong.
@@ -117,7 +138,7 @@ func TestRecordIsTrueAfterAPowerCut(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fakeRTC{booted: time.Now(), ahead: -321 * time.Millisecond, drift: drift, settled: true}
 				var kept Record
-				k := Keeper{RTC: f, Now: f.now, Settled: func() bool { return f.settled }, Save: func(r Record) error { kept = r; return nil }, Say: func(string, error) {}}
+				k := Keeper{RTC: f, Now: f.now, Settled: f.isSettled, Save: func(r Record) error { kept = r; return nil }, Say: func(string, error) {}}
 				ctx, cancel := context.WithCancel(t.Context())
 				done := make(chan struct{})
 				go func() { defer close(done); k.Run(ctx, func(Report, bool) {}) }()
@@ -125,7 +146,7 @@ func TestRecordIsTrueAfterAPowerCut(t *testing.T) {
 				cancel()
 				<-done
 				time.Sleep(outage)
-				f.settled = false
+				f.settle(false)
 				c, err := awaitChange(t.Context(), f, f.now)
 				if err != nil {
 					t.Fatal(err)
@@ -195,26 +216,27 @@ func TestRecordOfAnRTCThatWasSetMeanwhileIsInDoubt(t *testing.T) {
 func TestKeeperSetsAnRTCThatIsWrong(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		rtc     fakeRTC
+		rtc     *fakeRTC
 		monitor bool
 		most    int     // sets in three days
 		within  float64 // s, at the end
 	}{
-		{"an hour ahead", fakeRTC{ahead: time.Hour}, false, 1, 0.05},
-		{"years behind", fakeRTC{ahead: -6 * 365 * 24 * time.Hour}, false, 1, 0.05},
-		{"it has lost its time", fakeRTC{lost: errors.New("lost")}, false, 1, 0.05},
-		{"it drifts and is set a second late", fakeRTC{drift: 40e-6, setAt: -700 * time.Millisecond}, false, 4, 4.5},
-		{"monitor", fakeRTC{ahead: time.Hour}, true, 0, 3601},
+		{"an hour ahead", &fakeRTC{ahead: time.Hour}, false, 1, 0.05},
+		{"years behind", &fakeRTC{ahead: -6 * 365 * 24 * time.Hour}, false, 1, 0.05},
+		{"it has lost its time", &fakeRTC{lost: errors.New("lost")}, false, 1, 0.05},
+		{"it drifts and is set a second late", &fakeRTC{drift: 40e-6, setAt: -700 * time.Millisecond}, false, 4, 4.5},
+		{"monitor", &fakeRTC{ahead: time.Hour}, true, 0, 3601},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := tt.rtc
 				f.booted = time.Now()
+				var keeping sync.Mutex // of what Keeper tells
 				var kept Record
 				said := 0
 				k := Keeper{
-					RTC: &f, Now: f.now, Settled: func() bool { return f.settled }, Monitor: tt.monitor,
-					Save: func(r Record) error { kept = r; return nil }, Say: func(string, error) { said++ },
+					RTC: f, Now: f.now, Settled: f.isSettled, Monitor: tt.monitor,
+					Save: func(r Record) error { keeping.Lock(); defer keeping.Unlock(); kept = r; return nil }, Say: func(string, error) { said++ },
 				}
 				ctx, cancel := context.WithCancel(t.Context())
 				var words []bool
@@ -224,16 +246,20 @@ func TestKeeperSetsAnRTCThatIsWrong(t *testing.T) {
 					k.Run(ctx, func(_ Report, independent bool) { words = append(words, independent) })
 				}()
 				time.Sleep(5 * time.Minute)
+				f.mu.Lock()
 				if f.sets != 0 {
 					t.Error("it was set before the unit knew the time")
 				}
-				f.settled = true
+				f.mu.Unlock()
+				f.settle(true)
 				time.Sleep(2 * time.Minute)
+				keeping.Lock()
 				if !tt.monitor && kept.Spread > 0.02 {
 					t.Errorf("measured after it was set: %+v", kept)
 				}
+				keeping.Unlock()
 				time.Sleep(72 * time.Hour)
-				f.settled = false
+				f.settle(false)
 				time.Sleep(time.Hour)
 				cancel()
 				<-done
