@@ -48,6 +48,15 @@ type Status struct {
 	Stability           []StabilityPoint `json:"stability"`             // of the undisciplined oscillator; null = not yet
 	HoldoverForecast    []ForecastPoint  `json:"holdover_forecast"`     // by rising after_seconds; null = not offered
 	Witnesses           []Witness        `json:"witnesses"`             // other clocks this unit asks; null = none
+	Conditions          []Condition      `json:"conditions"`            // what speaks against the receiver, the worst first; [] = nothing
+}
+
+// Condition is one thing that speaks against the receiver.
+type Condition struct {
+	Name         string  `json:"name"`          // stable: antenna-open, jamming, position-jump, ...
+	SinceSeconds float64 `json:"since_seconds"` // for how long it has been so
+	Severity     string  `json:"severity"`      // inform, alarm, or holdover: the pulse is not used
+	Text         string  `json:"text"`          // the evidence in words, with its figures
 }
 
 // LeapSeconds is who says what of leap seconds.

@@ -21,6 +21,8 @@ const ContentType = "text/plain; version=0.0.4; charset=utf-8"
 var (
 	modes = []string{"free-running", "acquiring", "locked", "holdover", "quarantine"}
 	leaps = []string{"none", "insert", "delete", "unsynchronized"}
+
+	severities = []string{"inform", "alarm", "holdover"}
 )
 
 func init() { prom.ExposeMetadata(true) }
@@ -30,6 +32,7 @@ func Write(w io.Writer, s api.Status) {
 	set := prom.NewSet()
 	gauges(set, s)
 	states(set, s)
+	conditions(set, s)
 	counters(set, s)
 	set.WritePrometheus(w)
 }
@@ -68,6 +71,21 @@ func gauges(set *prom.Set, s api.Status) {
 	}
 	if s.Satellites != nil {
 		gauge(set, "timeball_satellites_in_view", new(float64(len(s.Satellites))))
+	}
+}
+
+// conditions are what speaks against the receiver: how much of each severity, and 1 for each by name.
+func conditions(set *prom.Set, s api.Status) {
+	if s.Conditions == nil {
+		return
+	}
+	n := map[string]int{}
+	for _, c := range s.Conditions {
+		n[c.Severity]++
+		gauge(set, `timeball_condition{condition="`+label(c.Name)+`"}`, new(1.0))
+	}
+	for _, severity := range severities {
+		gauge(set, `timeball_conditions{severity="`+severity+`"}`, new(float64(n[severity])))
 	}
 }
 

@@ -18,7 +18,9 @@ func TestWriteNamesWhatIsKnown(t *testing.T) {
 	got := write(api.Status{
 		Mode: "locked", Leap: "none", Stratum: 1, OffsetSeconds: new(-6e-9), BoundSeconds: new(1.868e-6), FrequencyRatio: new(-7.354e-6),
 		SatellitesUsed: new(14), RequestsAnswered: 86398, RequestsRefused: 2, Version: `1"2\3{`, Board: "Raspberry Pi 4\n",
-		Satellites: []api.Satellite{{}, {}}, Witnesses: []api.Witness{{Name: `a"b`, State: "disagrees", OffsetSeconds: new(1.5)}},
+		Satellites: []api.Satellite{{}, {}},
+		Conditions: []api.Condition{{Name: "jam\"ming", Severity: "holdover"}, {Name: "few-satellites", Severity: "inform"}},
+		Witnesses:  []api.Witness{{Name: `a"b`, State: "disagrees", OffsetSeconds: new(1.5)}},
 	})
 	for _, want := range []string{
 		"\n# TYPE timeball_offset_seconds gauge\ntimeball_offset_seconds -6e-09\n",
@@ -26,6 +28,9 @@ func TestWriteNamesWhatIsKnown(t *testing.T) {
 		"\ntimeball_frequency_ratio -7.354e-06\n",
 		"\ntimeball_satellites_used 14\n",
 		"\ntimeball_satellites_in_view 2\n",
+		"\ntimeball_conditions{severity=\"holdover\"} 1\n",
+		"\ntimeball_conditions{severity=\"alarm\"} 0\n",
+		"\ntimeball_condition{condition=\"jam_ming\"} 1\n",
 		"\ntimeball_mode{mode=\"locked\"} 1\n",
 		"\ntimeball_mode{mode=\"holdover\"} 0\n",
 		"\ntimeball_locked 1\n",

@@ -44,6 +44,7 @@ type Panel struct {
 	Title, Question string
 	Answer          string
 	Facts           []Fact
+	Mark            string // shape that the index shows beside it: octagon, triangle, ring or none
 	Body            any
 }
 
@@ -60,6 +61,8 @@ func (p Panel) Kind() string {
 		return "sky"
 	case facts:
 		return "facts"
+	case conditions:
+		return "conditions"
 	}
 	return "empty"
 }
@@ -151,7 +154,7 @@ func (v view) PanelIDs() string {
 
 // panels returns the panels a status has something to say in, numbered.
 func panels(s api.Status) []Panel {
-	all := []*Panel{budgetPanel(s), loopPanel(s), oscillatorPanel(s), holdoverPanel(s), skyPanel(s), ntpPanel(s), witnessPanel(s), simPanel(s)}
+	all := []*Panel{budgetPanel(s), loopPanel(s), oscillatorPanel(s), holdoverPanel(s), skyPanel(s), conditionsPanel(s), ntpPanel(s), witnessPanel(s), simPanel(s)}
 	var shown []Panel
 	for _, p := range all {
 		if p != nil {

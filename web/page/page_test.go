@@ -40,6 +40,7 @@ func lockedStatus() api.Status {
 
 func statuses() map[string]api.Status {
 	locked := lockedStatus()
+	locked.Conditions = []api.Condition{}
 	locked.Witnesses = []api.Witness{
 		{Name: "ntp.example.org", State: "agrees", OffsetSeconds: new(-1.2e-3), DistanceSeconds: new(20e-3), Stratum: new(2), AskedSeconds: new(725.0)},
 		{Name: "<b>rtc</b>", State: "disagrees", OffsetSeconds: new(3600.0), DistanceSeconds: new(0.1), AskedSeconds: new(30.0)},
@@ -48,10 +49,16 @@ func statuses() map[string]api.Status {
 	holdover := lockedStatus()
 	holdover.Mode, holdover.ModeSeconds, holdover.BoundSeconds, holdover.BoundPulseSeconds = "holdover", 2820, new(47.2e-6), new(45.784e-6)
 	holdover.Reason, holdover.Satellites, holdover.SatellitesUsed = "the antenna has been gone since 14:02 UTC", nil, new(0)
+	holdover.Conditions = []api.Condition{
+		{Name: "antenna-open", Severity: "holdover", SinceSeconds: 2820, Text: "the receiver finds no antenna: it draws no current"},
+		{Name: "jamming", Severity: "alarm", SinceSeconds: 61, Text: "the receiver hears <b>jamming</b>"},
+		{Name: "few-satellites", Severity: "inform", SinceSeconds: 3, Text: "4 satellites in use: none is left to check the others"},
+	}
 	holdover.Simulated, holdover.SimErrorSeconds = true, new(8.2e-6)
 	acquiring := api.Status{Mode: "acquiring", Leap: "unsynchronized", Stratum: 16, ModeSeconds: 40, SatellitesUsed: new(6)}
 	nobound := lockedStatus()
 	nobound.BoundSeconds = nil
+	nobound.Conditions = []api.Condition{{Name: "flat-signals", Severity: "alarm", SinceSeconds: 86400, Text: "all are equally strong"}}
 	quarantine := lockedStatus()
 	quarantine.Mode, quarantine.Leap, quarantine.Stratum, quarantine.Reason = "quarantine", "unsynchronized", 16, "both neighbours say it is 14.2 µs off"
 	return map[string]api.Status{"locked": locked, "holdover": holdover, "acquiring": acquiring, "nobound": nobound, "quarantine": quarantine, "zero": {}}
@@ -110,6 +117,7 @@ func TestPageEscapesWhatIsSaid(t *testing.T) {
 	evil := `"'><script>alert(1)</script>`
 	s.Receiver, s.Serial, s.RefID, s.Reason, s.Version, s.Board, s.Mode = &evil, &evil, &evil, evil, evil, evil, evil
 	s.Addresses, s.Satellites[0].System = []string{evil}, evil
+	s.Conditions = []api.Condition{{Name: evil, Severity: evil, Text: evil}}
 	if page := render(t, s); strings.Contains(page, "<script>alert") || strings.Contains(page, `"'>`) {
 		t.Errorf("markup from outside is in the page")
 	}

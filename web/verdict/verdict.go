@@ -105,10 +105,26 @@ func locked(s api.Status) (lead, text string) {
 		parts[0], parts[1] = parts[1], parts[0]
 		tail += "; is the sky view blocked?"
 	}
-	if r := reason(s); r != "" {
+	switch r, alarm := reason(s), alarmed(s); {
+	case r != "":
 		parts[2], tail = "", "; "+r
+	case alarm != "":
+		tail = "; " + alarm
+		if lead == "Time is good:" {
+			lead = "Time is good, with an alarm:"
+		}
 	}
 	return lead, list(parts) + tail
+}
+
+// alarmed returns the worst that speaks against the receiver of a unit that uses its pulse, "" where it is no alarm.
+func alarmed(s api.Status) string {
+	for _, c := range s.Conditions {
+		if c.Severity == "alarm" {
+			return strings.TrimRight(strings.TrimSpace(c.Text), ".;,")
+		}
+	}
+	return ""
 }
 
 func acquiring(s api.Status) (lead, text string) {

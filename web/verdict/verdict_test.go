@@ -44,6 +44,16 @@ func TestSentence(t *testing.T) {
 			"Time is good: error at most 1.9 µs, 14 satellites; the receiver hears jamming.",
 		},
 		{
+			"locked, an alarm", locked(func(s *api.Status) {
+				s.Conditions = []api.Condition{{Severity: "inform", Text: "no"}, {Severity: "alarm", Text: "signs of forged signals"}}
+			}), Locked,
+			"Time is good, with an alarm: error at most 1.9 µs, 14 satellites, locked for 3 d 4 h; signs of forged signals.",
+		},
+		{
+			"locked, a note", locked(func(s *api.Status) { s.Conditions = []api.Condition{{Severity: "inform", Text: "4 satellites"}} }), Locked,
+			"Time is good: error at most 1.9 µs, 14 satellites, locked for 3 d 4 h.",
+		},
+		{
 			"few satellites", locked(func(s *api.Status) { s.SatellitesUsed = new(4) }), Locked,
 			"Time is good, but narrow: 4 satellites, error at most 1.9 µs, locked for 3 d 4 h; is the sky view blocked?",
 		},

@@ -34,6 +34,7 @@ func (u *Unit) Status() api.Status {
 	describeLeap(&status, s.Leap)
 	describeStability(&status, s.Stability)
 	describeReceiver(&status, s)
+	describeConditions(&status, s, now)
 	describeWitnesses(&status, u.witnesses.all(), p, now)
 	if u.server != nil {
 		counted := u.server.Stats()
@@ -123,6 +124,16 @@ func describeReceiver(status *api.Status, s *timing.Snapshot) {
 	}
 	for _, f := range s.Forecast {
 		status.HoldoverForecast = append(status.HoldoverForecast, api.ForecastPoint{AfterSeconds: float64(f.After), BoundSeconds: float64(f.Bound)})
+	}
+}
+
+// describeConditions fills in what speaks against the receiver.
+func describeConditions(status *api.Status, s *timing.Snapshot, now clock.Reading) {
+	status.Conditions = []api.Condition{}
+	for _, c := range s.Conditions {
+		status.Conditions = append(status.Conditions, api.Condition{
+			Name: c.Name, SinceSeconds: max(0, float64(now.Mono.Sub(c.Since))), Severity: c.Severity.String(), Text: c.Text,
+		})
 	}
 }
 

@@ -85,7 +85,7 @@ func Text(s api.Status) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", printable(verdict.Sentence(s)))
 	var rows []row
-	for _, r := range slices.Concat(timeRows(s), witnessRows(s), unitRows(s)) {
+	for _, r := range slices.Concat(timeRows(s), conditionRows(s), witnessRows(s), unitRows(s)) {
 		if r.value != "" {
 			rows = append(rows, r)
 		}
@@ -141,6 +141,14 @@ func unitRows(s api.Status) []row {
 		{"unit", strings.Join(filled("Timeball "+s.Version, s.Board, "up "+figure.Span(s.UptimeSeconds)), ", ")},
 		{"addresses", strings.Join(s.Addresses, ", ")},
 	}
+}
+
+// conditionRows are what speaks against the receiver.
+func conditionRows(s api.Status) (rows []row) {
+	for _, c := range s.Conditions {
+		rows = append(rows, row{"condition", fmt.Sprintf("%s (%s) for %s: %s", c.Name, c.Severity, figure.Span(c.SinceSeconds), c.Text)})
+	}
+	return rows
 }
 
 func witnessRows(s api.Status) (rows []row) {

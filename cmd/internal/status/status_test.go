@@ -28,6 +28,9 @@ func TestRunWritesVerdictAndFigures(t *testing.T) {
 		Receiver: new("ZED-F9T\x1b[2J"), ModeSeconds: 273600, UptimeSeconds: 273660, Version: "0.1.0", Board: "Raspberry Pi 4",
 		PulsesAccepted: 86398, PulsesRefused: 2, RequestsAnswered: 12,
 		Witnesses: []api.Witness{{Name: "a.example", State: "agrees", OffsetSeconds: new(1e-3), DistanceSeconds: new(20e-3)}},
+		Conditions: []api.Condition{
+			{Name: "antenna-open", Severity: "inform", SinceSeconds: 125, Text: "the receiver finds \x1b no antenna"}, {Name: "few-satellites", Severity: "inform", Text: "4"},
+		},
 	}}}
 	server := httptest.NewServer(web.New(web.Config{}, u))
 	defer server.Close()
@@ -41,6 +44,8 @@ func TestRunWritesVerdictAndFigures(t *testing.T) {
   frequency    −7.354 ppm, positive runs fast
   temperature  –
   processor    –
+  condition    antenna-open (inform) for 2 min: the receiver finds . no antenna
+  condition    few-satellites (inform) for 0 s: 4
   witness      a.example: agrees, +1.00 ms ± 20 ms
   satellites   14 in use
   receiver     ZED-F9T.[2J
