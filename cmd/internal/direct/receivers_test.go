@@ -109,3 +109,56 @@ func judgeView(t *testing.T, s *timing.Snapshot) {
 		t.Errorf("TAI - UTC = %d", s.Estimate.TAIOffset)
 	}
 }
+
+// F12 and F13: what is wrong with antenna, signals and place is shown in time, in whichever protocol the receiver says it.
+// Those that have no word for jamming let it be seen by the signals, a view of the sky later.
+func TestUnitSeesTroubleInEveryProtocol(t *testing.T) {
+	const at = 300 // s
+	for _, kind := range sim.Kinds() {
+		for _, c := range []struct {
+			fault, condition string
+			within           int
+		}{
+			{sim.FaultOpen, "antenna-open", 2},
+			{sim.FaultShort, "antenna-short", 2},
+			{sim.FaultJamming, "jamming", 2},
+			{sim.FaultNoSatellites, "fix-without-satellites", 10},
+			{sim.FaultMoved, "position-jump", 10},
+			{sim.FaultFlat, "flat-signals", 10},
+		} {
+			switch kind {
+			case sim.KindNMEA:
+				if c.within == 2 { // this one says nothing of its antenna
+					continue
+				}
+			case sim.KindCASIC1:
+				if c.fault == sim.FaultJamming {
+					c.condition, c.within = "signal-collapse", 4
+				}
+			}
+			t.Run(kind.String()+" "+c.fault, func(t *testing.T) {
+				t.Parallel()
+				cfg := unit(t, "pi-quiet", 1, at+c.within+2, sim.Fault{Name: c.fault, At: at * time.Second})
+				cfg.World.Receiver = sim.NewDevice(sim.DeviceConfig{Kind: kind, Seed: 1, Baud: 38400, Binary: true, Delay: 120 * time.Millisecond})
+				shown := -1
+				mustRun(t, cfg, func(x Sample) bool {
+					if x.Dishonest() {
+						t.Errorf("second %d: dishonest", x.Second)
+					}
+					for _, s := range x.Snapshot.Conditions {
+						if x.Second < at {
+							t.Fatalf("second %d: %s: %s", x.Second, s.Name, s.Text)
+						}
+						if s.Name == c.condition && shown < 0 {
+							shown = x.Second - at
+						}
+					}
+					return true
+				})
+				if shown < 0 || shown > c.within {
+					t.Errorf("%s is shown after %d s, want %d", c.condition, shown, c.within)
+				}
+			})
+		}
+	}
+}
