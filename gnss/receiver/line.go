@@ -31,7 +31,7 @@ type line struct {
 	last  clock.Mono                   // when the last of them came
 	timed map[scan.Protocol]clock.Mono // when the last came that name the second
 
-	written [6][]byte // frames that may come back
+	written [8][]byte // frames that may come back
 	writes  int
 	echoes  int
 	who     who
@@ -178,6 +178,7 @@ type who struct {
 	first bool // it has refused MON-VER, as CASIC's first generation does
 	pcas  bool // it has answered PCAS06
 	mtk   bool // it has answered PMTK605
+	pubx  bool // it has sent PUBX, which alone does not tell the generation: UBX may be switched off
 }
 
 // known reports whether the receiver has said who it is.
@@ -205,6 +206,8 @@ func (w *who) learn(p scan.Packet, r gnss.Report) bool {
 	case p.Protocol == scan.NMEA && bytes.HasPrefix(p.Data, []byte("$PMTK705,")):
 		w.mtk = true
 		return true
+	case p.Protocol == scan.NMEA && bytes.HasPrefix(p.Data, []byte("$PUBX,")):
+		w.pubx = true
 	case p.Protocol == scan.NMEA && r.Text != nil:
 		w.pcas = w.pcas || ofPCAS(r.Text.Text)
 		return ofPCAS(r.Text.Text)
@@ -220,7 +223,8 @@ func ofPCAS(line string) bool {
 // anyone is asked where it is not known what the receiver speaks.
 var anyone = []scan.Protocol{scan.UBX, scan.CASIC, scan.NMEA}
 
-// questions returns requests for the version: MON-VER of UBX and of CASIC, PCAS06, and PMTK605 of MediaTek.
+// questions returns requests for the version: MON-VER of UBX and of CASIC, PCAS06, PMTK605 of MediaTek, and PUBX,00, which
+// a u-blox receiver answers that sends no UBX.
 func questions(to []scan.Protocol) (frames [][]byte) {
 	for _, p := range to {
 		switch p {
@@ -230,7 +234,7 @@ func questions(to []scan.Protocol) (frames [][]byte) {
 			frames = append(frames, casic.AppendPoll(nil, casic.IDMonVER))
 		case scan.NMEA:
 			frames = append(frames, nmea.AppendPCASQuery(nil, nmea.PCASFirmware), nmea.AppendPCASQuery(nil, nmea.PCASHardware),
-				nmea.AppendSentence(nil, "PMTK605"))
+				nmea.AppendSentence(nil, "PMTK605"), nmea.AppendPUBXPoll(nil, 0))
 		}
 	}
 	return frames

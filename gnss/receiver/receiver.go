@@ -49,8 +49,8 @@ type Action struct {
 	Bytes []byte
 }
 
-// bauds are the rates met in receivers, the likeliest first.
-var bauds = []int{9600, 38400, 115200, 4800, 57600, 230400, 460800}
+// bauds are the rates met in receivers, the likeliest first; the last two are rare.
+var bauds = []int{9600, 38400, 115200, 4800, 57600, 230400, 460800, 19200, 921600}
 
 // maxPorts is how many candidates are tried; a cycle through more would take minutes.
 const maxPorts = 16
@@ -70,6 +70,7 @@ const (
 // at never goes back.
 type Finder struct {
 	first []Found // tried before all others
+	only  string  // the one port that may be asked while it is silent; "" = any
 	ports []string
 	now   clock.Mono
 	out   []Action
@@ -98,6 +99,10 @@ func New(first ...Found) *Finder {
 	f.line.scanner = scan.New()
 	return f
 }
+
+// AskOnly keeps the Finder from writing to silent lines but that of port: who has named it may have other devices at the
+// others. Lines that make sense are still asked who speaks.
+func (f *Finder) AskOnly(port string) { f.only = port }
 
 // Candidates tells which ports there are, the likeliest first. More than 16 are not tried. A port that was not there
 // before is tried at once where nothing better is being done.

@@ -290,6 +290,12 @@ func TestSilentReceiverIsAskedAndSetUp(t *testing.T) {
 		}
 		return nil
 	}
+	pubx := func(b []byte) []byte {
+		if bytes.HasPrefix(b, []byte("$PUBX,00")) {
+			return nmea.AppendSentence(nil, "PUBX,00,081350.00,4717.113210,N,00833.915187,E,546.589,G3,2.1,2.0,0.007,77.52,0.007,,0.92,1.19,0.77,9,0,0")
+		}
+		return nil
+	}
 	for _, tt := range []struct {
 		name   string
 		answer func([]byte) []byte
@@ -303,6 +309,7 @@ func TestSilentReceiverIsAskedAndSetUp(t *testing.T) {
 		{"CASIC 1", casicVersion(false), []string{"casic 0110", "casic 0103", "casic 0200", "casic 0805", "casic 0120", "casic 0121"}},
 		{"CASIC 2 that does not say so", casicVersion(true), []string{"casic 0110", "casic 1105", "casic 0103", "casic 1103", "casic 0200", "casic 1200", "casic 0805", "casic 1207", "casic 0120", "casic 1104", "casic 0121"}},
 		{"CASIC that knows sentences only", pcas, []string{"$PCAS03,1,0,1,5,1,0,1,1,0,0,,,0,0*06"}},
+		{"u-blox that sends no UBX", pubx, []string{"$PUBX,40,RMC,0,1,0,1,0,0*47", "$PUBX,40,ZDA,0,1,0,1,0,0*44", "$PUBX,40,GGA,0,1,0,1,0,0*5A", "$PUBX,40,GSA,0,1,0,1,0,0*4E", "$PUBX,40,GSV,0,5,0,5,0,0*59"}},
 		{"MediaTek", mtk, []string{"$PMTK314,-1*04"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -340,7 +347,7 @@ func commands(b []byte) (list []string) {
 			}
 		case b[0] == '$':
 			n = bytes.IndexByte(b, '\n') + 1
-			if s := strings.TrimSpace(string(b[:n])); !strings.HasPrefix(s, "$PCAS06") && !strings.HasPrefix(s, "$PMTK605") {
+			if s := strings.TrimSpace(string(b[:n])); !strings.HasPrefix(s, "$PCAS06") && !strings.HasPrefix(s, "$PMTK605") && s != "$PUBX,00*33" {
 				list = append(list, s)
 			}
 		}
@@ -453,6 +460,21 @@ func TestBeginsWithWhatWorked(t *testing.T) {
 	if want := "the receiver on ttyUSB0 has gone silent"; !slices.Contains(w.said, want) {
 		t.Errorf("said %q, want %q among it", w.said, want)
 	}
+}
+
+// Who has named a port may have another device at a silent one.
+func TestOtherSilentLinesAreNotAsked(t *testing.T) {
+	wanted, other := &device{}, &device{}
+	f := New(Found{Port: "/dev/ttyS0"})
+	f.AskOnly("/dev/ttyS0")
+	w := newWorld(t, f, map[string]*device{"/dev/ttyS0": wanted, "/dev/ttyUSB0": other})
+	end := w.now + 60*second
+	w.run(61*second, func() bool { return w.now >= end })
+	if len(wanted.got) == 0 || len(other.got) != 0 {
+		t.Errorf("%d bytes were written to the one, %d to the other", len(wanted.got), len(other.got))
+	}
+	other.talk = sentences
+	w.run(60*second, func() bool { return w.f.InUse() })
 }
 
 // What makes sense need not be a receiver: a transponder's line is left for one that names the second.

@@ -149,7 +149,7 @@ func (l *line) nonsense() string {
 func (f *Finder) silent() {
 	f.shut()
 	t := f.line.try
-	if !f.echoing[t.port] {
+	if !f.echoing[t.port] && (f.only == "" || f.only == t.port) {
 		f.planQuestions(t)
 	}
 	f.heard[t.port] = "nothing arrives on " + path.Base(t.port)
@@ -174,7 +174,7 @@ func (f *Finder) planQuestions(t try) {
 func (f *Finder) ask() {
 	l := &f.line
 	switch {
-	case l.who.known(), l.packets() >= sensible:
+	case l.who.known(), l.who.pubx, l.packets() >= sensible:
 		f.accept()
 	case l.echoes > 0:
 		f.echoing[l.port] = true

@@ -198,10 +198,23 @@ func (l *line) wishes() []request {
 	case w.pcas:
 		rates := nmea.Rates{GGA: 1, GSA: 1, GSV: l.seldom(), RMC: 1, ZDA: 1, ANT: 1}
 		return []request{{frame: nmea.AppendPCASRates(nil, rates)}}
+	case w.pubx:
+		return pubxSentences(l.seldom())
 	case w.mtk:
 		return []request{{frame: nmea.AppendSentence(nil, "PMTK314,-1")}} // the sentences it was made to send
 	}
 	return nil
+}
+
+// pubxSentences asks a u-blox receiver that sends no UBX.
+func pubxSentences(seldom int) (requests []request) {
+	for _, s := range []struct {
+		name string
+		rate int
+	}{{"RMC", 1}, {"ZDA", 1}, {"GGA", 1}, {"GSA", 1}, {"GSV", seldom}} {
+		requests = append(requests, request{frame: nmea.AppendPUBXRate(nil, s.name, s.rate)})
+	}
+	return requests
 }
 
 // newer reports whether a u-blox receiver is of generation 9 or later, which is configured by items: protocol version 27

@@ -37,6 +37,7 @@ type lineReader struct {
 	said   timing.Event
 	worked chan<- receiver.Found
 	kept   receiver.Found
+	keptAt clock.Mono // 0 = not since the start
 }
 
 // readPort finds the receiver and reads what it sends.
@@ -47,10 +48,16 @@ func (h *Hardware) readPort(ctx context.Context, to sender) {
 	r := &lineReader{
 		h: h, to: to, finder: receiver.New(h.Wanted, h.Worked), buffer: make([]byte, 4096), worked: worked, kept: h.Worked,
 	}
+	if h.Wanted.Port != "" {
+		r.finder.AskOnly(h.Wanted.Port)
+	}
 	for ctx.Err() == nil && r.turn(ctx) {
 	}
 	if r.port != nil {
 		r.port.Close()
+	}
+	if w := r.finder.Worked(); w != r.kept && w.Port != "" {
+		worked <- w
 	}
 	close(worked)
 	<-kept
@@ -145,7 +152,7 @@ func (r *lineReader) forward(returned clock.Mono, b []byte, baud int) {
 	r.to.send(timing.Event{Kind: timing.KindBytes, At: first, Bytes: bytes.Clone(b), Baud: baud})
 }
 
-// tell says what is known of the line when that has changed, and has what worked kept.
+// tell says what is known of the line when that has changed, and has what works kept.
 func (r *lineReader) tell() {
 	now := timing.Event{Kind: timing.KindPort, Text: r.finder.Trouble(), Where: r.finder.Line()}
 	if now.Text != r.said.Text || now.Where != r.said.Where {
@@ -153,10 +160,19 @@ func (r *lineReader) tell() {
 		now.At = r.h.mono()
 		r.to.state(now)
 	}
-	if w := r.finder.Worked(); w != r.kept && w.Port != "" {
+	r.keep(r.h.mono())
+}
+
+// keepEvery spares the card where a line comes and goes; the last state is kept at the end in any case.
+const keepEvery = 600 // s
+
+// keep has what worked kept.
+func (r *lineReader) keep(now clock.Mono) {
+	w := r.finder.Worked()
+	if w != r.kept && w.Port != "" && (r.keptAt == 0 || now.Sub(r.keptAt) >= keepEvery) {
 		select {
 		case r.worked <- w:
-			r.kept = w
+			r.kept, r.keptAt = w, now
 		default: // the last one is still being kept
 		}
 	}

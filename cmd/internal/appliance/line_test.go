@@ -256,7 +256,7 @@ func TestHardwareReadsALineThatTakesNoWriting(t *testing.T) {
 		if s := u.Status(); s.Serial == nil || *s.Serial != "NMEA on serial0" {
 			t.Errorf("line %v", s.Serial)
 		}
-		const questions = 5 // of one round
+		const questions = 6 // of one round
 		if n := writes.Load(); n > questions {
 			t.Errorf("written to %d times, want at most %d", n, questions)
 		}

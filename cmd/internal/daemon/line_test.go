@@ -165,11 +165,18 @@ func TestDaemonFindsTheReceiver(t *testing.T) {
 	second := plug(t, sim.DeviceConfig{Kind: sim.KindUBX9, Binary: true, Delay: 100 * time.Millisecond})
 	m.plug(second.path)
 	again := found(second.path, "UBX")
+	seconds := 0 // in which all the answers have come
 	r.await(t, "plugged in again", func(s api.Status) bool {
-		return again(s) && strings.Count(r.log.String(), "receiver found") == 2
+		if again(s) {
+			seconds++
+		}
+		return seconds == 4
 	})
 	if err := r.stop(); err != nil {
 		t.Error(err)
+	}
+	if n := strings.Count(r.log.String(), "receiver found"); n != 2 {
+		t.Errorf("kept %d times, want once at once and once at the end", n)
 	}
 	var kept receiver.Found
 	if err := store.Dir(state).Load(lineName, &kept); err != nil {
