@@ -275,14 +275,17 @@ func (d *Device) Write(at timescale.UTC, baud int, b []byte) {
 }
 
 // Read returns what a host that listens at that rate has read until to and not been given before.
-func (d *Device) Read(to timescale.UTC, baud int) (read []Byte) {
+func (d *Device) Read(to timescale.UTC, baud int) []Byte { return d.read(nil, to, baud) }
+
+// read appends what Read returns.
+func (d *Device) read(dst []Byte, to timescale.UTC, baud int) []Byte {
 	d.advance(to)
 	for {
 		b, ok := d.out.listen(to, baud)
 		if !ok {
-			return read
+			return dst
 		}
-		read = append(read, b)
+		dst = append(dst, b)
 	}
 }
 

@@ -52,7 +52,8 @@ func (w *World) poll() {
 func (w *World) readDevice(_ appointment, take func(timing.Event)) {
 	w.polling = false
 	now := w.clock.now
-	for _, run := range runs(w.device.Read(now, w.hostBaud), w.hostBaud) {
+	w.read = w.device.read(w.read[:0], now, w.hostBaud)
+	for _, run := range runs(w.read, w.hostBaud) {
 		first := w.mono().Add(clock.Seconds(run.at-now) * 1e-9)
 		take(timing.Event{Kind: timing.KindBytes, At: first, Bytes: run.bytes, Baud: w.hostBaud})
 	}
@@ -69,9 +70,10 @@ type run struct {
 
 // runs cuts what was read where the line was silent for longer than a byte.
 func runs(read []Byte, baud int) (cut []run) {
+	pause := 2 * bits(bitsOfByte, baud)
 	for i, b := range read {
-		if i == 0 || b.At-read[i-1].At > 2*bits(bitsOfByte, baud) {
-			cut = append(cut, run{at: b.At})
+		if i == 0 || b.At-read[i-1].At > pause {
+			cut = append(cut, run{at: b.At, bytes: make([]byte, 0, len(read)-i)})
 		}
 		last := &cut[len(cut)-1]
 		last.bytes = append(last.bytes, b.Value)

@@ -49,6 +49,7 @@ func bits(n float64, baud int) timescale.UTC {
 // send puts b on the line from at on, or as soon as what is on it has been sent.
 func (l *line) send(at timescale.UTC, baud int, b []byte) {
 	at = max(at, l.free)
+	l.bytes = slices.Grow(l.bytes, len(b))
 	for i, v := range b {
 		l.bytes = append(l.bytes, sent{at + bits(float64(bitsOfByte*i), baud), baud, v})
 	}

@@ -51,6 +51,7 @@ type World struct {
 	device   *Device // the receiver, where it is one
 	hostBaud int
 	polling  bool // there is an appointment to read from device
+	read     []Byte
 
 	ailed     bool          // there has been trouble with the receiver
 	unplugged bool          // the receiver
