@@ -328,7 +328,7 @@ func (p *Pairing) learn(m gnss.TimeMark, named bool) Reason {
 		return TooMany
 	}
 	h.named = named
-	if w, seen := p.asked(edge); w != nil {
+	if w, seen := p.asked(edge, m.UTC); w != nil {
 		return p.learnWitnessed(m, h, anchor{edge, seen}, w)
 	}
 	if h.counted {

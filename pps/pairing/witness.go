@@ -61,7 +61,7 @@ type Testimony struct {
 // witness is a Testimony and its quarrel with the messages.
 type witness struct {
 	Testimony
-	fine     bool       // it could tell seconds apart
+	fine     bool       // it could tell seconds apart, and is right to one of them
 	contrary int        // marks in a row that it contradicts
 	since    clock.Mono // when that began
 }
@@ -127,7 +127,8 @@ func (p *Pairing) hear(w *witness) {
 	if !ok || !(uncertainty >= 0) {
 		return
 	}
-	w.Offset, w.fine = clock.Seconds(counted-w.UTC)*1e-9, uncertainty < tellsApart
+	_, phase := wholeSeconds(clock.Mono(counted - w.UTC))
+	w.Offset, w.fine = clock.Seconds(counted-w.UTC)*1e-9, uncertainty < tellsApart && abs(phase) <= uncertainty
 	if abs(w.Offset) > uncertainty {
 		w.Verdict = Denies
 		return
@@ -143,18 +144,35 @@ func (p *Pairing) hearAll() {
 	}
 }
 
-// asked returns the witness who tells best which second an edge marks; nil when none can.
-func (p *Pairing) asked(edge clock.Mono) (best *witness, utc timescale.UTC) {
+// asked returns the witness who tells which second an edge marks; nil when none can. Where they differ, that second is
+// believed that most of them name; of as many, the one that the message says; then the best witness.
+func (p *Pairing) asked(edge clock.Mono, said timescale.UTC) (best *witness, utc timescale.UTC) {
+	most := 0
 	for i := range p.witnesses {
 		w := &p.witnesses[i]
-		if w.Refuted || best != nil && w.aged(edge) >= best.aged(edge) {
+		seen, ok := w.second(edge)
+		if !ok || w.Refuted {
 			continue
 		}
-		if seen, ok := w.second(edge); ok {
-			best, utc = w, seen
+		votes := 2 * p.votes(edge, seen)
+		if seen == said {
+			votes++
+		}
+		if votes > most || votes == most && w.aged(edge) < best.aged(edge) {
+			best, utc, most = w, seen, votes
 		}
 	}
 	return best, utc
+}
+
+// votes counts the witnesses who say that an edge marks a second.
+func (p *Pairing) votes(edge clock.Mono, utc timescale.UTC) (n int) {
+	for i := range p.witnesses {
+		if seen, ok := p.witnesses[i].second(edge); ok && seen == utc && !p.witnesses[i].Refuted {
+			n++
+		}
+	}
+	return n
 }
 
 // supported says that another witness names the same second as w.

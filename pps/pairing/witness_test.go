@@ -19,7 +19,9 @@ func TestWitnessHeardAfterTheCount(t *testing.T) {
 	}{
 		{0.2, 0.3, Confirms, true, false},
 		{-0.29, 0.3, Confirms, true, false},
-		{0.31, 0.3, Denies, false, true},
+		{0.31, 0.3, Denies, false, false}, // it is right to no second
+		{-0.5, 0.03, Denies, false, false},
+		{1.2, 0.3, Denies, false, true},
 		{-18, 0.05, Denies, false, true},
 		{0.4, 0.6, Confirms, false, false},   // a date, no second
 		{-18, 0.6, Denies, false, false},     // it may be wrong: it can't tell seconds apart
@@ -65,6 +67,39 @@ func TestTwoWitnessesAreNotGivenUp(t *testing.T) {
 		}
 		if got, want := p.Anchored(), second != 0; got != want {
 			t.Errorf("second witness %v s off: the receiver was believed: %v, want %v", second, got, want)
+		}
+	}
+}
+
+// The best of several witnesses is not believed against the others, nor against another one and the receiver.
+func TestWitnessesVote(t *testing.T) {
+	for _, tt := range []struct {
+		offs []float64 // of witnesses, ever worse
+		late float64   // of the message behind its pulse
+		want int       // the label's error
+	}{
+		{[]float64{1}, 0.3, 1}, // alone it is believed: the message may be late
+		{[]float64{1, 0}, 0.3, 0},
+		{[]float64{-1, 0}, 0.3, 0},
+		{[]float64{0, 1}, 0.3, 0},
+		{[]float64{0, 1}, 1.3, 0}, // the message says 1 s less than both
+		{[]float64{1, 0, 0}, 0.3, 0},
+		{[]float64{0, 1, 1}, 0.3, 1},
+		{[]float64{0, -1, 7, 1, 0.5}, 0.3, 0},
+	} {
+		var p Pairing
+		for i, off := range tt.offs {
+			w := witnessAt(0, off, 0.1+0.01*clock.Seconds(i))
+			w.Name = fmt.Sprint("w", i)
+			p.Witness(w)
+		}
+		for k := range 8 {
+			p.Edge(edgeAt(float64(k)), ppm500)
+			p.Mark(rmc(k-int(tt.late), float64(k)+math.Mod(tt.late, 1)), ppm500)
+		}
+		utc, reason := p.Edge(edgeAt(8), ppm500)
+		if got := int((utc - utcOf(8)) / second); got != tt.want || reason != "" {
+			t.Errorf("witnesses %v, message late by %v s: the label is %d s off, %q, want %d", tt.offs, tt.late, got, reason, tt.want)
 		}
 	}
 }

@@ -104,6 +104,7 @@ func TestWitnessIsShownAsItIs(t *testing.T) {
 		text  string
 	}{
 		{"a liar by an hour", serverAhead(time.Hour), stateDisagrees, ""},
+		{"a liar by half a second", serverAhead(500 * time.Millisecond), stateDisagrees, ""},
 		{"a liar by 10 s", serverAhead(-10 * time.Second), stateDisagrees, ""},
 		{"from before the build", serverAhead(-30 * 365 * 24 * time.Hour), stateSilent, "before this unit was built"},
 		{"silent", func(context.Context, netip.AddrPort) (net.Conn, error) { ours, _ := net.Pipe(); return ours, nil }, stateSilent, "no answer"},
