@@ -69,6 +69,22 @@ func TestTableTellsOfAMidnight(t *testing.T) {
 	}
 }
 
+func TestTableIsWrittenAsItIsRead(t *testing.T) {
+	for _, want := range []*Table{
+		Builtin(),
+		Builtin().Extended(0, clock.LeapNone, at(2028, 6, 28, 0, 0, 0)),
+		Builtin().Extended(at(2027, 7, 1, 0, 0, 0), clock.LeapDelete, at(2028, 6, 28, 0, 0, 0)),
+	} {
+		got, err := ParseTable([]byte(want.List()))
+		if err != nil || !slices.Equal(got.entries, want.entries) || got.updated != want.updated || got.expires != want.expires {
+			t.Errorf("%v: read as %+v, want %+v", err, got, want)
+		}
+	}
+	if leap, known := Builtin().At(at(2027, 7, 1, 0, 0, 0)); leap != clock.LeapNone || known {
+		t.Error("the program's table was changed")
+	}
+}
+
 func TestTableTellsTheNextLeapSecond(t *testing.T) {
 	deleted := &Table{entries: []entry{{at(1972, 1, 1, 0, 0, 0), 10}, {at(2028, 1, 1, 0, 0, 0), 9}}, expires: at(2029, 1, 1, 0, 0, 0)}
 	for _, tt := range []struct {

@@ -33,6 +33,7 @@ type leapSecond struct {
 	made   bool          // CLOCK_REALTIME has made it
 	voted  clock.Leap    // what the last marks behind it say
 	votes  int           // how many of them in a row
+	first  timescale.UTC // the second of the first of these
 	steady bool          // the receiver has announced it for a day
 }
 
@@ -242,46 +243,59 @@ func (e *Engine) expectLeap(now timescale.UTC) {
 	}
 }
 
-// vote takes a mark behind the midnight of an open question as an answer to it. It is true for a mark that is no other use.
+// vote takes a mark behind the midnight of an open question as an answer to it. It is true for a mark that is of no other
+// use. In the leap second itself only its name is an answer: receivers that reckon UTC from the satellites' time call it
+// 0:00:00, leap second or not.
 func (e *Engine) vote(m gnss.TimeMark) bool {
-	l := &e.leaps
-	n := &l.next
-	if n.state != leapOpen || !m.Valid {
+	n := &e.leaps.next
+	if n.state != leapOpen && n.state != leapDisputed || !m.Valid {
 		return false
 	}
 	off, ok := e.pairing.Off(m, e.loop.Steady())
-	behind := m.UTC - timescale.UTC(off)*timescale.Second - n.at // of the second that it means
-	if !ok || behind < -timescale.Second || off < -1 || off > 1 {
-		return false
-	}
+	means := m.UTC - timescale.UTC(off)*timescale.Second
 	said := clock.Leap(-off)
 	if m.Leap60 {
 		said = clock.LeapInsert
 	}
-	if behind < 0 && said != clock.LeapDelete {
-		return false // the last second, which tells nothing
+	from := n.at + timescale.Second
+	switch said {
+	case clock.LeapInsert:
+		from = n.at
+	case clock.LeapDelete:
+		from = n.at - timescale.Second
 	}
-	if n.votes == 0 || said != n.voted {
-		n.voted, n.votes = said, 0
+	if !ok || off < -1 || off > 1 || means < n.at-timescale.Second {
+		return false
 	}
-	if n.votes++; n.votes >= leapVotes {
-		e.answerLeap(said)
+	if means >= from {
+		e.cast(said, means)
 	}
-	return true
+	return n.state == leapOpen && (means >= n.at || said == clock.LeapDelete)
 }
 
-// answerLeap settles an open question with what the receiver's labels say, if that is enough.
+// cast counts an answer. It takes several in a row, of more than one second: a receiver may learn the new count between
+// two messages of one.
+func (e *Engine) cast(said clock.Leap, of timescale.UTC) {
+	n := &e.leaps.next
+	if n.votes == 0 || said != n.voted {
+		n.voted, n.votes, n.first = said, 0, of
+	}
+	if n.votes++; n.votes >= leapVotes && of > n.first {
+		e.answerLeap(said)
+	}
+}
+
+// answerLeap settles an open question with what the receiver's labels say, if that is enough. In a dispute they may agree
+// with the table later on.
 func (e *Engine) answerLeap(said clock.Leap) {
 	l := &e.leaps
 	n := &l.next
-	at, _ := e.leaps.midnight()
+	at, _ := l.midnight()
 	_, known := l.table.At(at)
 	switch {
-	case known && said == n.leap:
+	case known && said == n.leap, n.state == leapOpen && !known && said == clock.LeapNone && !n.steady:
 		e.decideLeap(said)
-	case !known && said == clock.LeapNone && !n.steady:
-		e.decideLeap(clock.LeapNone)
-	default:
+	case n.state == leapOpen:
 		n.state = leapDisputed
 		if !known && said != clock.LeapNone {
 			n.leap = said

@@ -1,9 +1,6 @@
 package appliance
 
 import (
-	"crypto/sha1"
-	"encoding/binary"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,18 +11,12 @@ import (
 	"timeball/board/sim"
 	"timeball/board/store"
 	"timeball/gnss/timescale"
+	"timeball/pps/clock"
 )
 
-// leapList writes a list with the count of 2017 that expires at an instant.
+// leapList writes a list without further leap seconds that expires at an instant.
 func leapList(expires timescale.UTC) string {
-	const epoch = 2208988800 // seconds from 1900 to 1970
-	updated, until, from := fmt.Sprint(epoch+1_790_000_000), fmt.Sprint(epoch+int64(expires/timescale.Second)), fmt.Sprint(epoch+1_483_228_800)
-	sum := sha1.Sum([]byte(updated + until + from + "37"))
-	hash := "#h"
-	for i := range 5 {
-		hash += fmt.Sprintf(" %x", binary.BigEndian.Uint32(sum[4*i:]))
-	}
-	return strings.Join([]string{"#$ " + updated, "#@ " + until, from + " 37", hash}, "\n") + "\n"
+	return timescale.Builtin().Extended(0, clock.LeapNone, expires).List()
 }
 
 // The list in the state directory is taken at the start and when it changes; one that is damaged is told of and changes

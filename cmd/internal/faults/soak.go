@@ -114,6 +114,7 @@ func drawn(kind string, seed uint64, hours float64) trial {
 		f.Size = float64(sign) * between(1, 15)
 	}
 	drawReceiver(&t, &f, rng, between)
+	drawSecond(&t, &f, rng)
 	t.faults = []sim.Fault{f}
 	t.known = known[t.name]
 	return t

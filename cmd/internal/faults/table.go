@@ -188,6 +188,7 @@ func trials() []trial {
 		},
 	)
 	add(receiverTrials()...)
+	add(secondTrials()...)
 	for i := range all {
 		all[i].known = known[all[i].name]
 	}

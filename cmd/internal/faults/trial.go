@@ -23,18 +23,19 @@ const (
 
 // trial is one unit and what happens to it.
 type trial struct {
-	name   string // stable: it stands in the files of progress
-	number string // of FAULTS.md, "" = none
-	model  string
-	warm   int         // seconds of good pulses before the fault; 0 = the fault is there from the start
-	kept   bool        // the unit begins with what one kept after two hours of lock, see memoryOf
-	after  int         // seconds from the fault on
-	faults []sim.Fault // their times count from the fault on
-	fix    int         // seconds until the receiver has a fix, cold starts only
-	noRTC  bool
-	bytes  bool   // the receiver speaks NMEA, where reports would do
-	device string // the receiver speaks this: nmea, or a sim.Kind in its binary protocol; "" = as bytes says
-	twin   bool   // the same unit is also run without the fault, to see how far that moves the clock
+	name    string // stable: it stands in the files of progress
+	number  string // of FAULTS.md, "" = none
+	model   string
+	warm    int         // seconds of good pulses before the fault; 0 = the fault is there from the start
+	kept    bool        // the unit begins with what one kept after two hours of lock, see memoryOf
+	after   int         // seconds from the fault on
+	faults  []sim.Fault // their times count from the fault on
+	fix     int         // seconds until the receiver has a fix, cold starts only
+	noRTC   bool
+	bytes   bool   // the receiver speaks NMEA, where reports would do
+	device  string // the receiver speaks this: nmea, or a sim.Kind in its binary protocol; "" = as bytes says
+	quarter        // whose end it runs over
+	twin    bool   // the same unit is also run without the fault, to see how far that moves the clock
 
 	wanted    string             // the figure, in words
 	share     float64            // least share of answers that are synchronised and honest, from the fault on
@@ -76,7 +77,7 @@ func (c *trial) config(seed uint64, faults bool) (direct.Config, error) {
 			cfg.World.Faults = append(cfg.World.Faults, f)
 		}
 	}
-	return cfg, nil
+	return cfg, c.prepare(&cfg, c.warm)
 }
 
 // tally is what a trial came to, from the fault on where nothing else is said. Times are seconds after the fault began,
@@ -90,6 +91,7 @@ type tally struct {
 	FirstDishonest int     `json:"first_dishonest"`
 	OffByOne       int     `json:"off_by_one"`  // answers a second or more off, of the whole trial
 	WrongYears     int     `json:"wrong_years"` // half a year or more off
+	FalseLeaps     int     `json:"false_leaps"` // answers that announce a leap second that is not
 	BeforeFix      int     `json:"before_fix"`  // synchronised answers before the receiver had a fix
 	Steps          int     `json:"steps"`       // of the clock, since the first lock
 	Ratio          float64 `json:"ratio"`       // greatest |error| / root distance of a synchronised answer
@@ -146,6 +148,9 @@ func (c *trial) run(seed uint64) (*tally, error) {
 			alone = float64(twin[i])
 		}
 		t.add(&s, s.Second-c.warm, alone, c.fix)
+		if c.misled(&s, s.Second-c.warm) {
+			t.FalseLeaps++
+		}
 		return true
 	})
 	if t.Silent < 0 {
@@ -276,6 +281,9 @@ func (c *trial) failures(t *tally) (wrong []string) {
 	}
 	if t.WrongYears > 0 {
 		fail("%d answers of a wrong year", t.WrongYears)
+	}
+	if t.FalseLeaps > 0 {
+		fail("%d answers announce a leap second that is not", t.FalseLeaps)
 	}
 	if t.BeforeFix > 0 {
 		fail("%d synchronised answers before the fix", t.BeforeFix)
