@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -237,8 +238,8 @@ func TestFindsTheOneReceiver(t *testing.T) {
 // parts returns a receiver that says n bytes of b a second.
 func parts(b []byte, n int) func(int64) []byte {
 	return func(s int64) []byte {
-		if len(b) == 0 {
-			return nil
+		if n >= len(b) {
+			return b
 		}
 		at := int(s) * n % len(b)
 		return b[at:min(at+n, len(b))]
@@ -635,4 +636,32 @@ func FuzzFinder(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What was recorded of receivers is used as it is, and what was recorded of others is left alone.
+func TestRecordedLines(t *testing.T) {
+	files, err := filepath.Glob("../../../shared/corpus/*.log")
+	if err != nil || len(files) == 0 {
+		t.Skip("no recordings at ../shared/corpus")
+	}
+	foreign := []string{"oncore-binary-pos-hold.log", "skytraq-bin.log", "trimble-smtx.log"}
+	for _, file := range files {
+		name := filepath.Base(file)
+		t.Run(name, func(t *testing.T) {
+			recorded := corpus(t, name)
+			d := &device{unrated: true, talk: parts(recorded, max(len(recorded)/30, 1000))}
+			w := newWorld(t, New(), map[string]*device{"/dev/ttyACM0": d})
+			end := w.now + 30*second
+			w.run(31*second, func() bool { return w.now >= end })
+			if slices.Contains(foreign, name) {
+				if w.f.InUse() || len(d.got) > 0 {
+					t.Errorf("in use: %v; written: %x", w.f.InUse(), d.got)
+				}
+				return
+			}
+			if found := w.f.Worked().Port != ""; !w.f.InUse() || !found || len(commands(d.got)) > 0 {
+				t.Errorf("in use: %v, found: %v, commands %q, trouble %q", w.f.InUse(), found, commands(d.got), w.f.Trouble())
+			}
+		})
+	}
 }
