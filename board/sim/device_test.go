@@ -614,3 +614,34 @@ func casicFrame(class, id uint8, payload []byte) []byte {
 	}
 	return binary.LittleEndian.AppendUint32(b, sum)
 }
+
+// A receiver whose week number has rolled over is 1024 weeks early in all that it says, and hears the leap second count of
+// today.
+func TestRolledOverDeviceKnowsTheLeapSeconds(t *testing.T) {
+	for _, kind := range []Kind{KindUBX6, KindUBX8, KindCASIC1, KindCASIC2} {
+		d := NewDevice(DeviceConfig{Kind: kind, Baud: 115200, Binary: true, Delay: 50 * time.Millisecond})
+		w := New(Config{Model: named(t, "perfect"), Start: start, Receiver: d, Faults: []Fault{{Name: FaultDate}}})
+		scanner, decoder, marks, counts := scan.New(), decode.New(), map[time.Duration]int{}, 0
+		for _, e := range ofKind(listen(w, 10*time.Second), timing.KindBytes) {
+			scanner.Write(e.At, 10/clock.Seconds(e.Baud), e.Bytes, func(p scan.Packet) {
+				r, err := decoder.Decode(p)
+				if err != nil {
+					t.Errorf("%v: %v", kind, err)
+				}
+				if m := r.Mark; m != nil && m.Valid {
+					utc, _ := m.Second()
+					marks[time.Duration(utc-e.truth/second*second)]++
+				}
+				if l := r.Leap; l != nil && l.TAIOffset != 0 {
+					counts++
+					if l.TAIOffset != 37 {
+						t.Errorf("%v: %s tells TAI - UTC = %d", kind, l.Message, l.TAIOffset)
+					}
+				}
+			})
+		}
+		if counts == 0 || len(marks) != 1 || marks[-rollover] < 10 {
+			t.Errorf("%v: %d counts, marks by error %v", kind, counts, marks)
+		}
+	}
+}

@@ -90,7 +90,11 @@ func (w *World) speak(now, utc timescale.UTC, fix bool) {
 
 // moment returns what the receiver knows of the second that it takes for utc, so many seconds after this one.
 func (w *World) moment(utc timescale.UTC, fix bool, ahead int) Moment {
-	m := w.ordinary(utc, fix)
+	off := timescale.UTC(w.by(FaultDate))
+	m := w.ordinary(utc-off, fix)
+	if m.UTC += off; m.Leap != clock.LeapNone {
+		m.LeapAt += off // a receiver whose weeks are off still hears the leap second count of today
+	}
 	switch s := &w.second; {
 	case !s.Declared:
 	case ahead == 0:
