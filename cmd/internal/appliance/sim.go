@@ -22,6 +22,7 @@ type SimBoard struct {
 
 	name  string
 	world *sim.World
+	line  *sim.Line     // nil: the receiver is known
 	start timescale.UTC // truth at began
 	began time.Time
 	pace  int64 // seconds of truth per second; 1 unless nobody is served
@@ -35,6 +36,9 @@ func NewSimBoard(cfg sim.Config, pace int64) *SimBoard {
 	}
 	b.start = cfg.Start
 	b.world = sim.New(cfg)
+	if _, ok := cfg.Receiver.(*sim.Device); ok {
+		b.line = sim.NewLine(b.world)
+	}
 	return b
 }
 
@@ -65,6 +69,9 @@ func (b *SimBoard) TrueError() clock.Seconds {
 
 // Run implements Board: what is due in the world happens when it is due here.
 func (b *SimBoard) Run(ctx context.Context, take func(timing.Event)) error {
+	if line, engine := b.line, take; line != nil {
+		take = func(e timing.Event) { line.Take(e, engine) }
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

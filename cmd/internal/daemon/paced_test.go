@@ -252,14 +252,16 @@ func TestDaemonAtAnotherPaceServesNoNTP(t *testing.T) {
 
 // The receiver of the simulated board speaks what the file says, and the page shows what it told.
 func TestDaemonHearsEveryProtocol(t *testing.T) {
-	for kind, maker := range map[string]string{"ubx-6": "u-blox", "ubx-10": "u-blox", "casic-1": "CASIC", "casic-2": "CASIC"} {
+	for kind, name := range map[string]string{
+		"ubx-6": "u-blox generation 6", "ubx-8": "u-blox NEO-M8T-0", "casic-1": "CASIC ATGM336H", "casic-2": "CASIC ATGM332D-F8N",
+	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			file := write(t, "sim.toml", "[sim]\nreceiver = \""+kind+"\"\n")
 			r := run(t, program{}, "-board", "sim", "-config", file, "-pace", "4", "-http", "localhost:0")
 			r.waitLock(t)
 			s := r.status(t)
-			if s.Mode != "locked" || s.Receiver == nil || !strings.HasPrefix(*s.Receiver, maker) || s.SatellitesUsed == nil || *s.SatellitesUsed < 4 {
+			if s.Mode != "locked" || s.Receiver == nil || *s.Receiver != name || s.SatellitesUsed == nil || *s.SatellitesUsed < 4 {
 				t.Errorf("mode %s, receiver %v, satellites %v", s.Mode, s.Receiver, s.SatellitesUsed)
 			}
 			if err := r.stop(); err != nil {
