@@ -67,8 +67,9 @@ type witness struct {
 }
 
 const (
-	tellsApart   = 0.5 // s of uncertainty from which on a witness names no second
-	maxWitnesses = 8   // that are kept; of more the one read longest ago is dropped
+	tellsApart   = 0.5  // s of uncertainty from which on a witness names no second
+	datesOnly    = 3600 // s of uncertainty from which on a sleep is a small matter
+	maxWitnesses = 8    // that are kept; of more the one read longest ago is dropped
 )
 
 // Witness gives the pairing another clock to ask.
@@ -90,6 +91,14 @@ func (p *Pairing) Witness(w Witness) {
 		p.witnesses[i] = witness{Testimony: Testimony{Witness: w}}
 	}
 	p.hear(&p.witnesses[i])
+}
+
+// Slept drops the count and what tells seconds apart: CLOCK_MONOTONIC, on which both were counted, has stood still. What
+// tells dates only is still good enough for that.
+func (p *Pairing) Slept() {
+	p.witnesses = slices.DeleteFunc(p.witnesses, func(w witness) bool { return !(w.Uncertainty >= datesOnly) })
+	p.Forget()
+	p.hearings++
 }
 
 // Hearings counts how often what the witnesses say may have changed.

@@ -104,6 +104,21 @@ func TestWitnessesVote(t *testing.T) {
 	}
 }
 
+// What was read before a sleep is late by as much as that lasted, and 1 s late is what nobody would notice.
+func TestSleepEndsWhatWitnessesSay(t *testing.T) {
+	p := fixed(t, 0.3)
+	clock, calendar := witnessAt(9.7, 0, 0.1), witnessAt(9.7, 0, 43200)
+	clock.Name, calendar.Name = "clock", "calendar"
+	p.Witness(clock)
+	p.Witness(calendar)
+	before := p.Hearings()
+	p.Slept()
+	all := p.Testimonies()
+	if len(all) != 1 || all[0].Name != "calendar" || p.Anchored() || p.Hearings() == before {
+		t.Errorf("%+v, anchored %v", all, p.Anchored())
+	}
+}
+
 func TestWitnessThatIsReadAgainReplacesItself(t *testing.T) {
 	var p Pairing
 	for k := range 3 * maxWitnesses {

@@ -461,7 +461,8 @@ func (e *Engine) tick() {
 		return
 	}
 	if e.slept() {
-		e.forget() // seconds were counted on a clock that stood still
+		e.forget()
+		e.pairing.Slept()
 	}
 	e.monitor.Advance(e.now.Mono)
 	e.judge()

@@ -167,6 +167,10 @@ func trials() []trial {
 			judge: backWithin(60 + 60), short: true,
 		},
 		trial{
+			name: "suspend/1s", number: "F17", model: "pi-quiet", warm: drawnWarm, kept: true, after: 300, faults: on(sim.FaultSuspend, time.Second, 0, 0),
+			wanted: "dishonest 0, off by one 0, back within 60 s", judge: backWithin(1 + 60), short: true,
+		},
+		trial{
 			name: "suspend/right", number: "F17", model: "pi-quiet", warm: hour, after: 900, faults: on(sim.FaultSuspend, 600*time.Second, 1, 0), wanted: "dishonest 0, back within 60 s",
 			judge: backWithin(600 + 60),
 		},
