@@ -79,6 +79,10 @@ func TestLeapSeconds(t *testing.T) {
 			name: "no list, inserted, the RTC knows nothing of it", midnight: "2027-07-01", receiver: talker, leap: clock.LeapInsert, silent: -1, quarantine: true,
 			later: []timing.Event{{Kind: timing.KindWitness, Text: "rtc", Value: 0.02}},
 		},
+		{
+			name: "listed and not there, a server answers later", midnight: "2027-07-01", receiver: talker, list: inserted, silent: 200, steps: 1,
+			later: []timing.Event{{Kind: timing.KindWitness, Text: "ntp", Value: 0.02}},
+		},
 		{name: "false, listed", midnight: "2027-01-01", receiver: ubx, faults: []sim.Fault{{Name: sim.FaultFalseLeap}}},
 		{name: "false, deleted, listed", midnight: "2027-01-01", receiver: ubx, faults: []sim.Fault{{Name: sim.FaultFalseLeap, By: -time.Second}}},
 		{name: "false, no list", midnight: "2027-07-01", receiver: ubx, faults: []sim.Fault{{Name: sim.FaultFalseLeap}}, silent: 5},
