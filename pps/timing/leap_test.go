@@ -76,7 +76,76 @@ func TestLeapSecondIsToldOnItsDayOnly(t *testing.T) {
 			if b.clock.status.Leap != tt.kernel || s.Estimate.Leap != tt.client || s.Estimate.TAIOffset != 36 || b.clock.status.TAIOffset != 36 {
 				t.Errorf("kernel %v, clients %v, TAI offset %d, want %v, %v, 36", b.clock.status.Leap, s.Estimate.Leap, s.Estimate.TAIOffset, tt.kernel, tt.client)
 			}
+			early := tt.announced == at-timescale.Day
+			if refused := s.Counters.Refused["leap second announced for a day that ends no quarter"]; (refused > 0) != early || early && s.Leap.Announced != clock.LeapNone {
+				t.Errorf("refused %d, shown %v", refused, s.Leap.Announced)
+			}
 		})
+	}
+}
+
+// Around the midnight the kernel moves TAI - UTC by itself: it is not told.
+func TestKernelIsLeftAloneWithItsTAIOffset(t *testing.T) {
+	b := atEnd(t, "2017-01-01", 60)
+	b.announce(clock.LeapInsert, date(t, "2017-01-01"))
+	b.run(56, normal)
+	if got := b.clock.status; got.TAIOffset != 36 || got.Leap != clock.LeapInsert {
+		t.Errorf("4 s before midnight the kernel is told %+v", got)
+	}
+	b.run(2, normal)
+	if got := b.clock.status; got.TAIOffset != 0 || got.Leap != clock.LeapInsert {
+		t.Errorf("2 s before midnight the kernel is told %+v", got)
+	}
+}
+
+func TestCountHasNoLeapSeconds(t *testing.T) {
+	const m = 10_000 * timescale.Day
+	for _, tt := range []struct {
+		leap   clock.Leap
+		utc    timescale.UTC // less the midnight, s
+		leap60 bool
+		want   timescale.UTC
+	}{
+		{clock.LeapInsert, -1, false, -1},
+		{clock.LeapInsert, 0, true, 0},
+		{clock.LeapInsert, 0, false, 1},
+		{clock.LeapInsert, 5, false, 6},
+		{clock.LeapDelete, -2, false, -2},
+		{clock.LeapDelete, 0, false, -1},
+		{clock.LeapDelete, 5, false, 4},
+	} {
+		for _, labels := range []timescale.UTC{0, 3 * second} {
+			l := leapSeconds{labels: labels, next: leapSecond{state: leapExpected, at: m + labels, leap: tt.leap}}
+			if got := l.count(m+tt.utc*second, tt.leap60); got != m+labels+tt.want*second {
+				t.Errorf("%v, %d s, second 60 %v: %d s, want %d", tt.leap, tt.utc, tt.leap60, (got-m-labels)/second, tt.want)
+			}
+		}
+	}
+}
+
+// A receiver that learns its new count between two messages of one second has answered both ways; one that answers three
+// times in one second has answered once.
+func TestAnswerTakesMoreThanOneSecond(t *testing.T) {
+	b := atEnd(t, expired, 10)
+	b.run(10, normal)
+	n := &b.engine.leaps.next
+	if n.state != leapOpen {
+		t.Fatalf("state %v at midnight", n.state)
+	}
+	for range 5 {
+		b.engine.cast(clock.LeapNone, n.at+second)
+	}
+	if n.state != leapOpen {
+		t.Error("one second was enough")
+	}
+	b.engine.cast(clock.LeapInsert, n.at+2*second)
+	b.engine.cast(clock.LeapNone, n.at+2*second)
+	b.engine.cast(clock.LeapNone, n.at+3*second)
+	if n.state != leapOpen {
+		t.Error("two in a row were enough")
+	}
+	if b.engine.cast(clock.LeapNone, n.at+4*second); n.state != leapIdle {
+		t.Error("three of two seconds were not enough")
 	}
 }
 

@@ -113,6 +113,9 @@ func TestPublishEndsWhereTheSecondIsInDoubt(t *testing.T) {
 		e := estimate()
 		e.Until = tt.until
 		ref := Publish(&e, Default())
+		if ref.Synchronised != (tt.served > 0) {
+			t.Errorf("until %d: synchronised %v", tt.until, ref.Synchronised)
+		}
 		for _, after := range []clock.Mono{0, tt.served - 1, tt.served, 4_999_999_999} {
 			now := e.At
 			now.Mono, now.Real, now.Boot = now.Mono+after, now.Real+clock.Real(after), now.Boot+clock.Boot(after)
