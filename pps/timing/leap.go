@@ -448,7 +448,7 @@ func (e *Engine) leapEstimate(est *discipline.Estimate) {
 		est.Leap, est.LeapAt = n.leap, n.at-l.labels
 	case n.state == leapDisputed:
 		est.Until = 1
-		if serving {
+		if serving || est.Mode == discipline.Quarantine { // the messages disagree with the count for this reason
 			est.Mode, est.Reason = discipline.Quarantine, l.said
 		}
 	}
