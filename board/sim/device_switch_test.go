@@ -98,7 +98,7 @@ func (p *tap) judge(back timescale.UTC) (t tally) {
 // The rate of a line is changed under its listener at any byte, and back at any byte: what is read whole is found whole,
 // no packet is found that was never sent, and with the first silence on the line the listener is in step again.
 func TestLostPacketsAreThoseThatWereDamaged(t *testing.T) {
-	const baud, tries = 38400, 40
+	const baud, tries = 38400, 20
 	var all tally
 	for _, kind := range []Kind{KindNMEA, KindUBX6, KindUBX8, KindUBX10, KindCASIC1, KindCASIC2} {
 		for _, other := range fieldBauds {
