@@ -103,6 +103,7 @@ type Loop struct {
 
 	followed clock.Mono    // the last instant at which a holdover's clock was steered
 	bareThen clock.Seconds // the bare oscillator's phase then
+	worst    clock.Seconds // that the holdover was ever expected to have erred: an error stays
 
 	// A pulse that moves against the prediction may have been wrong before or be wrong now, and the unit alone can't tell.
 	contradiction clock.Seconds // by how much pulses contradict the present holdover; 0 = they don't
@@ -469,7 +470,7 @@ func (l *Loop) follow(at clock.Mono) {
 		f.s[phase] += off
 		f.s[frequency] += turning * (y - f.s[frequency])
 	})
-	l.followed, l.bareThen = at, bare
+	l.followed, l.bareThen, l.worst = at, bare, max(l.worst, l.past.Erred(at))
 }
 
 // turning is how fast the frequency of a holdover turns to what the predictors say: their weights, and with them the
@@ -484,7 +485,7 @@ func (l *Loop) coast(reason string) {
 		l.contradiction = by
 	}
 	l.past.Begin(l.at, l.Bare(), clock.Ratio(l.filter.mean.s[frequency]), l.filter.mean.law())
-	l.followed, l.bareThen = l.at, l.past.Coast(l.at)
+	l.followed, l.bareThen, l.worst = l.at, l.past.Coast(l.at), 0
 }
 
 // predicted returns the offset at an instant not before the filter's.
@@ -499,7 +500,7 @@ func (l *Loop) erred(at clock.Mono, quiet clock.Seconds) clock.Seconds {
 	if l.mode != Holdover {
 		return expected
 	}
-	return clock.Seconds(math.Hypot(float64(expected), float64(l.past.Doubt(at))))
+	return max(expected, l.past.Erred(at), l.worst)
 }
 
 // bound returns the bound at an instant: the offset that is known, the state's uncertainty when the last pulse was

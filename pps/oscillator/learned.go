@@ -27,6 +27,8 @@ const (
 	ageingWalk  = 1e-17 // 1/s per sqrt(s): free to change within some months
 	leastNoise  = 3e-12 // of a mean: what the phases' own quantisation leaves
 
+	lagging = 0.1 // of a change within a window: as much of it may come sooner or later than the lags say
+
 	shortRecord, longRecord = 8, 700 // means: a quarter of an hour, a day
 )
 
@@ -56,12 +58,13 @@ func (g *regression) law() *Vector { return (*Vector)(g.s[firstTerm:]) }
 // take takes the mean frequency and the mean terms of a window of dt seconds, elapsed seconds after the last one. variance is that of the phase at its ends,
 // noise that of the terms.
 func (g *regression) take(dt, elapsed, frequency float64, terms, change *Vector, variance float64, noise *Vector) {
-	r2, doubt := 2*variance/(dt*dt)+leastNoise*leastNoise, g.doubt()
+	r2 := 2*variance/(dt*dt) + leastNoise*leastNoise
 	for i, v := range noise {
 		c := g.s[firstTerm+i]
 		// The noise of a lagging term is much the same in the next windows: it counts as if it were that much larger.
-		r2 += v * (1 + 2*lags[i]/dt) * (c*c + doubt*g.p[firstTerm+i][firstTerm+i])
+		r2 += v * (1 + 2*lags[i]/dt) * (c*c + g.p[firstTerm+i][firstTerm+i])
 	}
+	// While the temperature changes the law is as wrong as its mixture of lags.
 	said := lagging * g.law().Dot(change)
 	r2 += said * said
 	if g.taken++; g.taken == 1 {

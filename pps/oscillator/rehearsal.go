@@ -33,6 +33,8 @@ type Rehearsals struct {
 	whole  [levels]float64             // the same of all predictors together, weighted
 	ready  bool
 
+	excited excitation
+
 	began   clock.Mono // of the holdover that is real
 	from    note
 	doubted regression // as it was when it began
@@ -52,8 +54,10 @@ const (
 	priorSpan  = 1e-6
 
 	// An error that grows with the square of time, as that of a lasting drift, is 4 times as large an octave on; with the
-	// 1.5th power, as that of a random walk of frequency, 2.8 times.
-	perOctave = 3.5
+	// 1.5th power, as that of a random walk of frequency, 2.8 times. What the law does not explain is such a walk; what nothing
+	// explains lies between.
+	walking  = 2.83
+	drifting = 3.5
 
 	// A rehearsal is forgotten over three days, which keeps a daily cycle in mind. Before there are so many, a quarter of
 	// them is remembered: the predictors learn too, and what they were worth at first says little.
@@ -275,7 +279,7 @@ func (r *Rehearsals) rehearse() {
 	if r.taken <= lateNotes {
 		return
 	}
-	now := r.back(lateNotes)
+	now, law := r.back(lateNotes), r.regression[r.best()].law()
 	for j := range levels {
 		n := 1 << j
 		if n+lateNotes > r.taken || n+lateNotes >= ringNotes {
@@ -285,6 +289,7 @@ func (r *Rehearsals) rehearse() {
 		r.scored[j]++
 		keep := 1 - max(1/remembered, unlearning/(float64(r.scored[j])+unlearning))
 		moved, h := now.phase-then.phase, float64(now.at.Sub(then.at))
+		r.excited.learn(j, then.said(law, h, &now.integral), keep)
 		for p := range predictors {
 			err := moved - then.advance(p, h, &now.integral)
 			s := &r.score[j][p]
@@ -304,7 +309,7 @@ func (r *Rehearsals) learn() {
 			h := float64(int64(1)<<j) * period
 			likely := min(priorDrift*h*h/2, priorSpan*h)
 			if j > 0 && r.score[0][p].weight > 0 {
-				likely = min(likely, perOctave*before)
+				likely = min(likely, r.perOctave(p)*before)
 			}
 			if s := r.score[j][p]; s.weight > 0 {
 				independent := s.weight * period / h
@@ -326,6 +331,14 @@ func (r *Rehearsals) learn() {
 		r.whole[j] = math.Log2(square) / 2
 	}
 	r.ready = true
+}
+
+// perOctave returns how much larger the error of predictor p is likely to be an octave on.
+func (r *Rehearsals) perOctave(p int) float64 {
+	if k := candidates[p].kind; r.hasTerms && (k == lawful || k == lasting) {
+		return walking
+	}
+	return drifting
 }
 
 // between returns the level at or before a horizon of h seconds, and how much of the way to the next one it is.
@@ -419,11 +432,11 @@ func (r *Rehearsals) best() int {
 	return best
 }
 
-// Doubt returns what may be wrong at an instant of the holdover because the law is not known well enough for what the
-// sensors have said since it began: 1 sigma.
-func (r *Rehearsals) Doubt(at clock.Mono) clock.Seconds {
+// Erred returns what the holdover is expected to have erred by an instant, given what the sensors have said since it began:
+// 1 sigma.
+func (r *Rehearsals) Erred(at clock.Mono) clock.Seconds {
 	integral := r.ahead(at)
-	return clock.Seconds(r.from.doubt(&r.doubted, float64(at.Sub(r.began)), &integral))
+	return clock.Seconds(r.expected(&r.from, &r.doubted, max(0, float64(at.Sub(r.began))), &integral))
 }
 
 // doubt returns what may be wrong h seconds after n, when the terms' integral has become integral, because g does not know
@@ -458,9 +471,13 @@ func (n *note) said(law *Vector, h float64, integral *Vector) float64 {
 func (r *Rehearsals) Coast(at clock.Mono) clock.Seconds {
 	r.integrate(at)
 	h := float64(at.Sub(r.began))
-	phase := r.from.phase
+	return clock.Seconds(r.from.phase + r.foreseen(&r.from, h, &r.integral))
+}
+
+// foreseen returns how far all predictors together say that the phase moves within h seconds from n.
+func (r *Rehearsals) foreseen(n *note, h float64, integral *Vector) (phase float64) {
 	for p, w := range r.weights(max(h, 1)) {
-		phase += w * r.from.advance(p, h, &r.integral)
+		phase += w * n.advance(p, h, integral)
 	}
-	return clock.Seconds(phase)
+	return phase
 }

@@ -30,10 +30,7 @@ const (
 	unsettled      = 8 // notes after a gap, by which the filters have settled
 	suspected      = 86400
 	asGood         = 2 // times the expected error of all predictors together
-	// Of what the law says that a change of temperature does, as much may come sooner or later than it says: its lags are a
-	// mixture, and the sensor has one of its own.
-	lagging = 0.1
-	lessons = 1<<longestJudged/regressNotes + 2
+	lessons        = 1<<longestJudged/regressNotes + 2
 	// Without a thermometer a change of load can't be told from a drag, unless it is faster than heat: a busy processor
 	// makes a bare crystal drift by 4e-9 a second.
 	fastestHeat = 1e-8
@@ -120,12 +117,8 @@ func (r *Rehearsals) explained(s *suspicion, now *note, level int, sigma float64
 // sigma.
 func (s *suspicion) separation(r *Rehearsals, at clock.Mono, phase float64, integral *Vector) (by, sigma float64) {
 	h := float64(at.Sub(s.from.at))
-	by = phase - s.from.phase
-	for p, w := range r.weights(h) {
-		by -= w * s.from.advance(p, h, integral)
-	}
-	doubt := math.Hypot(s.from.doubt(&s.law, h, integral), lagging*s.from.said(s.law.law(), h, integral))
-	return by, math.Hypot(float64(r.Expected(clock.Seconds(h))), doubt)
+	by = phase - s.from.phase - r.foreseen(&s.from, h, integral)
+	return by, r.expected(&s.from, &s.law, h, integral)
 }
 
 // Suspected returns by how much a phase at an instant may be wrong because the pulses it comes from are suspected of having
