@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"timeball/gnss/casic"
@@ -234,8 +235,13 @@ func (d *Device) compose(m Moment, say func([]byte)) {
 	}
 }
 
-// message makes one binary message.
+// message makes one binary message. Pulses are told once a second, however often the device solves.
 func (d *Device) message(id uint16, m Moment, say func([]byte)) {
+	pulse := d.cfg.Kind.ubx() && ubx.ID(id) == ubx.IDTimTP ||
+		d.cfg.Kind.casic() && slices.Contains([]casic.ID{casic.IDTimTP, casic.IDTim2TPX}, casic.ID(id))
+	if pulse && m.UTC%second != 0 {
+		return
+	}
 	if d.cfg.Kind.ubx() {
 		d.ubxMessage(ubx.ID(id), m, say)
 	} else {

@@ -645,3 +645,36 @@ func TestRolledOverDeviceKnowsTheLeapSeconds(t *testing.T) {
 		}
 	}
 }
+
+// A device that solves four times a second says the time of each solution at its time, and of each pulse once.
+func TestDeviceSolvesOften(t *testing.T) {
+	for _, kind := range []Kind{KindUBX8, KindCASIC1, KindCASIC2} {
+		d := NewDevice(DeviceConfig{Kind: kind, Baud: 460800, Binary: true, Delay: 10 * time.Millisecond})
+		d.set.interval = 250
+		h := newHost(t, d, 460800)
+		h.seconds(20)
+		marks, pulses := map[string]int{}, 0
+		for _, r := range h.reports {
+			if m := r.Mark; m != nil {
+				marks[m.Message]++
+				if late := timescale.UTC(m.Arrival) - m.UTC; late < 0 || late > second/20 {
+					t.Errorf("%v: %s names %v at %v", kind, m.Message, m.UTC, timescale.UTC(m.Arrival))
+				}
+			}
+			if p := r.Pulse; p != nil {
+				pulses++
+				if p.UTC%second != 0 {
+					t.Errorf("%v: %s names a pulse at %v", kind, p.Message, p.UTC)
+				}
+			}
+		}
+		for message, n := range marks {
+			if n != 80 {
+				t.Errorf("%v: %d times %s in 20 s, want 80", kind, n, message)
+			}
+		}
+		if len(marks) == 0 || pulses != 20 {
+			t.Errorf("%v: %v, %d pulses", kind, marks, pulses)
+		}
+	}
+}

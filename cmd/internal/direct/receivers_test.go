@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"timeball/board/sim"
+	"timeball/gnss/casic"
+	"timeball/gnss/nmea"
+	"timeball/gnss/ubx"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
 	"timeball/pps/timing"
@@ -155,6 +158,33 @@ func TestUnitSeesTroubleInEveryProtocol(t *testing.T) {
 				})
 				if shown < 0 || shown > c.within {
 					t.Errorf("%s is shown after %d s, want %d", c.condition, shown, c.within)
+				}
+			})
+		}
+	}
+}
+
+// A receiver that someone has told to solve five times a second names each second once and times between seconds as
+// well; the unit is none the worse for it.
+func TestUnitRunsOnAReceiverThatSolvesOften(t *testing.T) {
+	for kind, command := range map[sim.Kind][]byte{
+		sim.KindUBX6:   ubx.Append(nil, &ubx.CfgRATE{MeasRate: 200, NavRate: 1}),
+		sim.KindUBX8:   ubx.Append(nil, &ubx.CfgRATE{MeasRate: 200, NavRate: 1}),
+		sim.KindCASIC1: casic.Append(nil, &casic.CfgRATE{Interval: 200}),
+		sim.KindCASIC2: nmea.AppendPCASInterval(nil, 200),
+	} {
+		for _, binary := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%v binary=%v", kind, binary), func(t *testing.T) {
+				t.Parallel()
+				cfg := unit(t, "pi-quiet", 1, hour/2)
+				cfg.World.Receiver = sim.NewDevice(sim.DeviceConfig{Kind: kind, Seed: 1, Baud: 460800, Binary: binary, Delay: 50 * time.Millisecond})
+				cfg.Attach = func(w *sim.World) { w.Send(command) }
+				r := try(t, cfg, hour/4)
+				if r.locked < 0 || r.locked > 12 || r.dishonest > 0 || r.last.Counters.Marks < 4*hour/2 {
+					t.Errorf("locked in second %d, %d dishonest answers, %d marks, %q", r.locked, r.dishonest, r.last.Counters.Marks, r.last.Estimate.Reason)
+				}
+				if r.last.Estimate.Mode != discipline.Locked || r.sigma > 70e-9 { // 56 ns, as at one solution a second
+					t.Errorf("%v at the end, sigma %v", r.last.Estimate.Mode, r.sigma)
 				}
 			})
 		}
