@@ -145,3 +145,25 @@ func TestNearIsTheNearestRollover(t *testing.T) {
 		}
 	}
 }
+
+// F8: go-nmea reads a year of -1 from a damaged date. Such a sentence, and dates that are none, name no second.
+func TestImpossibleDatesNameNoSecond(t *testing.T) {
+	for _, day := range []string{"2209-1", "000000", "310226", "221399", "22092", "ABCDEF", "", start.String()[8:10] + start.String()[5:7] + start.String()[2:4]} {
+		b := dated(t, nil)
+		b.engine.Take(Event{Kind: KindWitness, At: second, UTC: start, Value: 0.2, Text: "rtc"})
+		for range 30 {
+			c, at := b.utc.Civil(), b.clock.now.Mono+second/5
+			b.run(1, act{pulse: true})
+			sentence := fmt.Sprintf("GPRMC,%02d%02d%02d.00,A,4742.21,N,01200.75,E,0.0,0.0,%s,0.0,E,A", c.Hour, c.Minute, c.Second, day)
+			sum := byte(0)
+			for _, x := range []byte(sentence) {
+				sum ^= x
+			}
+			b.engine.Take(Event{Kind: KindBytes, At: at, Bytes: fmt.Appendf(nil, "$%s*%02X\r\n", sentence, sum), Baud: 9600})
+		}
+		s := b.engine.Snapshot()
+		if good := day == "210926"; b.engine.pairing.Anchored() != good || (s.Estimate.Mode == discipline.FreeRunning) == good {
+			t.Errorf("%q: %v, %v", day, s.Estimate.Mode, s.Counters.Refused)
+		}
+	}
+}

@@ -40,4 +40,6 @@ type Event struct {
 
 	// UTC is what the witness read; with KindEdge the second it marks, where its source knows that by itself.
 	UTC timescale.UTC `json:"utc,omitempty"`
+	// Leap is the leap second at the end of its day that a witness announces.
+	Leap clock.Leap `json:"leap,omitempty"`
 }

@@ -1,6 +1,7 @@
 package timing
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -34,6 +35,7 @@ type leapSecond struct {
 	voted  clock.Leap    // what the last marks behind it say
 	votes  int           // how many of them in a row
 	first  timescale.UTC // the second of the first of these
+	tai    int           // TAI - UTC before it as the receiver has it
 	steady bool          // the receiver has announced it for a day
 }
 
@@ -50,7 +52,8 @@ type announcement struct {
 type leapSeconds struct {
 	table     *timescale.Table
 	announced announcement
-	tai       int // TAI - UTC as the receiver has it, 0 = not said
+	server    announcement // of the witness heard last
+	tai       int          // TAI - UTC as the receiver has it, 0 = not said
 	taiSince  clock.Mono
 	differs   bool // from the table's
 
@@ -229,14 +232,21 @@ func (e *Engine) expectLeap(now timescale.UTC) {
 		}
 		return
 	}
-	r := &l.announced
-	fresh := r.at == at && e.now.Mono.Sub(r.heard) < leapForgotten
-	l.next = leapSecond{state: leapOpen, at: at + l.labels, leap: leap}
+	receiver, server := clock.LeapNone, clock.LeapNone
+	if r := &l.announced; r.at == at && e.now.Mono.Sub(r.heard) < leapForgotten {
+		receiver = r.leap
+	}
+	if endsQuarter(at) && e.now.Mono.Sub(l.server.heard) < leapForgotten {
+		server = l.server.leap
+	}
+	l.next = leapSecond{state: leapOpen, at: at + l.labels, leap: leap, tai: l.tai}
 	switch {
-	case known && fresh && r.leap == leap:
-		l.next.state = leapExpected
-	case !known && fresh:
-		l.next.leap, l.next.steady = r.leap, e.now.Mono.Sub(r.since) >= leapSteady
+	case known && (receiver == leap || server == leap), !known && receiver != clock.LeapNone && receiver == server:
+		l.next.state, l.next.leap = leapExpected, cmp.Or(leap, receiver)
+	case !known && receiver != clock.LeapNone:
+		l.next.leap, l.next.steady = receiver, e.now.Mono.Sub(l.announced.since) >= leapSteady
+	case !known:
+		l.next.leap = server
 	}
 	if l.next.state != before {
 		e.tellLeap()
@@ -320,34 +330,68 @@ func (e *Engine) decideLeap(leap clock.Leap) {
 	l.next.leap, l.next.state = leap, leapDecided
 }
 
-// leapWitness lets another clock answer what the receiver and the table could not. A clock that runs by itself knows of
-// no leap second.
-func (e *Engine) leapWitness(ev Event) {
+// leaping says that an instant is so close to a leap second, or to what may be one, that another clock's second has no
+// certain place in the count.
+func (e *Engine) leaping(at clock.Mono) bool {
+	const close = 3 * timescale.Second
+	now, ok := e.pairing.Second(at, e.loop.Steady())
+	off := now - e.leaps.next.at
+	return ok && e.leaps.next.state != leapIdle && off > -close && off < close
+}
+
+// leaptLately says that there was a leap second in the last week, or may have been. Who has run by itself since then for
+// longer can't tell seconds apart.
+func (e *Engine) leaptLately(utc timescale.UTC) bool {
+	const days = 7
+	for d := range timescale.UTC(days) {
+		at := utc.Midnight() - d*timescale.Day
+		if leap, known := e.leaps.table.At(at); leap != clock.LeapNone || !known && endsQuarter(at) {
+			return true
+		}
+	}
+	return false
+}
+
+// leapWitness lets another clock announce a leap second, or answer what the receiver and the table could not. It is false
+// for a clock that runs by itself and knows nothing of them.
+func (e *Engine) leapWitness(ev Event) bool {
+	if ev.Text == ownClock || ev.Text == savedTime {
+		return false
+	}
 	l := &e.leaps
-	n := &l.next
-	asked := n.state == leapDisputed || n.state == leapOpen
-	if !asked || ev.Text == "rtc" || ev.Text == savedTime || !(ev.Value < 0.5) {
-		return
+	if ev.Leap != clock.LeapNone || l.server.source == ev.Text { // who announces none may not know yet
+		l.server = announcement{leap: ev.Leap, heard: ev.At, source: ev.Text}
 	}
 	now, ok := e.pairing.Second(ev.At, e.loop.Steady())
-	if !ok || now < n.at+2*timescale.Second {
-		return
+	asked := l.next.state == leapDisputed || l.next.state == leapOpen
+	if !asked || !ok || now < l.next.at || !(ev.Value < tellsSeconds) {
+		return true
 	}
 	ahead := float64(ev.UTC+l.labels-now) * 1e-9
 	said := clock.Leap(-math.Round(ahead))
-	if math.Abs(ahead+float64(said)) > ev.Value || said < -1 || said > 1 {
-		return
+	if math.Abs(ahead+float64(said)) <= ev.Value && said >= -1 && said <= 1 {
+		e.testify(said)
 	}
-	if said != clock.LeapNone && said != n.leap && n.leap != clock.LeapNone {
-		return
-	}
-	if n.state == leapOpen && n.leap == clock.LeapNone && said != clock.LeapNone {
+	return true
+}
+
+// testify takes a clock's answer to what is open or in dispute.
+func (e *Engine) testify(said clock.Leap) {
+	n := &e.leaps.next
+	switch {
+	case said == clock.LeapNone || said == n.leap:
+		e.decideLeap(said)
+	case n.state == leapOpen && n.leap == clock.LeapNone:
 		n.leap, n.state = said, leapDisputed // the receiver is asked as well
-		return
 	}
-	e.decideLeap(said)
 	e.tellLeap()
 }
+
+// ownClock is the witness that is no other clock than this board's.
+const ownClock = "rtc"
+
+// tellsSeconds is the uncertainty from which on a witness names no second.
+const tellsSeconds = 0.5
 
 // leapTable takes a list of leap seconds, as IERS publishes it, if it is newer than the one there is.
 func (e *Engine) leapTable(list []byte) {
@@ -415,7 +459,7 @@ func (e *Engine) leapStatus(est *discipline.Estimate) (leap clock.Leap, tai int)
 		return clock.LeapNone, est.TAIOffset
 	}
 	if at, _ := e.leaps.midnight(); n.state != leapDisputed {
-		if _, known := e.leaps.table.At(at); known {
+		if _, known := e.leaps.table.At(at); known || n.state == leapExpected {
 			leap = n.leap
 		}
 	}
@@ -466,8 +510,12 @@ func (e *Engine) taiOffset(now, left timescale.UTC) int {
 		now = n.at - l.labels - 1 // the last of the old offset
 	}
 	offset, known := l.table.TAIOffset(now)
-	if !known && n.state == leapIdle {
+	switch {
+	case known:
+	case n.state == leapIdle:
 		offset = l.tai
+	default:
+		offset = n.tai
 	}
 	if n.made && offset != 0 {
 		offset += int(n.leap)

@@ -84,6 +84,40 @@ func TestLeapSecondIsToldOnItsDayOnly(t *testing.T) {
 	}
 }
 
+// An RTC that was set before a leap second is a second ahead behind it: for a week it tells no second. A server does.
+func TestRTCBehindALeapSecondTellsNoSecond(t *testing.T) {
+	for _, tt := range []struct {
+		witness string
+		after   timescale.UTC // the leap second
+		want    discipline.Mode
+	}{
+		{"rtc", timescale.Hour, discipline.Acquiring},
+		{"rtc", 8 * timescale.Day, discipline.Locked},
+		{"ntp.example", timescale.Hour, discipline.Locked},
+	} {
+		b := newBench(t, false)
+		b.utc = date(t, "2017-01-01") + tt.after
+		ahead := timescale.UTC(0)
+		if tt.want == discipline.Acquiring {
+			ahead = second
+		}
+		b.engine.Take(Event{Kind: KindWitness, At: b.clock.now.Mono, UTC: b.utc + ahead, Value: 0.1, Text: tt.witness})
+		s := b.run(60, normal)
+		if got, ok := b.engine.pairing.Second(b.clock.now.Mono, 0); !ok || got != b.utc || s.Estimate.Mode != tt.want {
+			t.Errorf("%s %v h after: %v %q, %v s off", tt.witness, tt.after/timescale.Hour, s.Estimate.Mode, s.Estimate.Reason, (got-b.utc)/second)
+		}
+	}
+}
+
+func TestWitnessAroundALeapSecondIsRefused(t *testing.T) {
+	b := atEnd(t, "2017-01-01", 60)
+	b.run(58, normal)
+	b.engine.Take(Event{Kind: KindWitness, At: b.clock.now.Mono, UTC: b.utc, Value: 0.1, Text: "ntp.example"})
+	if n := b.engine.counters.Refused["witness around a leap second"]; n != 1 {
+		t.Errorf("refused %d times", n)
+	}
+}
+
 // Around the midnight the kernel moves TAI - UTC by itself: it is not told.
 func TestKernelIsLeftAloneWithItsTAIOffset(t *testing.T) {
 	b := atEnd(t, "2017-01-01", 60)

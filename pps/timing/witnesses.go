@@ -31,9 +31,16 @@ func (e *Engine) witness(ev Event) {
 		e.refuse("witness with an impossible date")
 		return
 	}
-	e.leapWitness(ev)
+	if e.leaping(ev.At) {
+		e.refuse("witness around a leap second")
+		return
+	}
+	uncertainty := clock.Seconds(ev.Value)
+	if !e.leapWitness(ev) && e.leaptLately(ev.UTC) {
+		uncertainty++ // a clock that runs by itself has not made it
+	}
 	e.pairing.Witness(pairing.Witness{
-		Name: cmp.Or(ev.Text, "witness"), At: ev.At, UTC: e.leaps.count(ev.UTC, false), Uncertainty: clock.Seconds(ev.Value), Drift: witnessRate,
+		Name: cmp.Or(ev.Text, "witness"), At: ev.At, UTC: e.leaps.count(ev.UTC, false), Uncertainty: uncertainty, Drift: witnessRate,
 	})
 }
 

@@ -150,7 +150,7 @@ func (u *Unit) heard(r witness.Report, independent bool) {
 	}
 	select {
 	case u.testimony <- timing.Event{
-		Kind: timing.KindWitness, At: r.Reading.At, Text: r.Name, UTC: r.Reading.UTC, Value: float64(r.Reading.Distance),
+		Kind: timing.KindWitness, At: r.Reading.At, Text: r.Name, UTC: r.Reading.UTC, Value: float64(r.Reading.Distance), Leap: r.Reading.Leap,
 	}:
 	default: // the Engine stands still; the witness will be asked again
 	}

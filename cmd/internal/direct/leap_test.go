@@ -22,6 +22,7 @@ type leapCase struct {
 	leap          clock.Leap // of truth where the program's table has none
 	list          string     // of leap seconds, given at the start
 	later         []timing.Event
+	server        clock.Leap // that a server announces
 	faults        []sim.Fault
 
 	announced  uint8 // leap indicator on the last day
@@ -61,6 +62,13 @@ func TestLeapSeconds(t *testing.T) {
 		{name: "inserted, listed", midnight: "2027-07-01", receiver: ubx, leap: clock.LeapInsert, list: inserted, announced: ntp.LeapInsert, silent: 2},
 		{name: "deleted, UBX", midnight: "2027-07-01", receiver: ubx, leap: clock.LeapDelete, list: deleted, announced: ntp.LeapDelete, silent: 2},
 		{name: "deleted, CASIC", midnight: "2027-07-01", receiver: casic, leap: clock.LeapDelete, list: deleted, announced: ntp.LeapDelete, silent: 2},
+		{name: "2016, NMEA and a server", midnight: "2017-01-01", receiver: talker, server: clock.LeapInsert, announced: ntp.LeapInsert, silent: 2},
+		{
+			name: "no list, inserted, UBX and a server", midnight: "2027-07-01", receiver: ubx, leap: clock.LeapInsert, server: clock.LeapInsert,
+			announced: ntp.LeapInsert, silent: 2,
+		},
+		{name: "no list, none, a server errs", midnight: "2027-07-01", receiver: talker, server: clock.LeapDelete, silent: 5},
+		{name: "none, a server errs", midnight: "2027-01-01", receiver: ubx, server: clock.LeapInsert},
 		{name: "deleted, NMEA", midnight: "2027-07-01", receiver: talker, leap: clock.LeapDelete, list: deleted, silent: 5},
 		{name: "no list, none", midnight: "2027-07-01", receiver: talker, silent: 5},
 		{name: "no list, inserted", midnight: "2027-07-01", receiver: ubx, leap: clock.LeapInsert, silent: -1, quarantine: true},
@@ -121,6 +129,9 @@ func (tt *leapCase) run(t *testing.T) {
 	cfg.Take = func(e *timing.Engine, ev timing.Event) {
 		if !begun {
 			begun = true
+			if tt.server != clock.LeapNone {
+				e.Take(timing.Event{Kind: timing.KindWitness, At: ev.At, UTC: cfg.World.Start, Value: 0.6, Text: "ntp", Leap: tt.server})
+			}
 			if tt.list != "" {
 				e.Take(timing.Event{Kind: timing.KindLeapSeconds, At: ev.At, Bytes: []byte(tt.list)})
 			}

@@ -108,6 +108,7 @@ func (s *Server) judge(answer *ntp.Response, conn net.Conn) (Reading, error) {
 	at := clock.Mono(t.ClientRecv.UnixNano())
 	return Reading{
 		At: at, UTC: timescale.UTC(at) + timescale.UTC(answer.ClockOffset), Distance: distance, Stratum: int(answer.Stratum),
+		Leap: map[ntp.LeapIndicator]clock.Leap{ntp.LeapAddSecond: clock.LeapInsert, ntp.LeapDelSecond: clock.LeapDelete}[answer.Leap],
 	}, nil
 }
 

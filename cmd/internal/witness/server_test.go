@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	beevik "github.com/beevik/ntp"
 	"golang.org/x/sys/unix"
 
 	"timeball/cmd/internal/peers"
@@ -316,4 +317,18 @@ func TestConfigValidate(t *testing.T) {
 func TestMain(m *testing.M) {
 	time.Local = time.FixedZone("far", 14*3600) // no zone is anybody's business here
 	os.Exit(m.Run())
+}
+
+// What a server announces goes with its reading.
+func TestServerAnnouncesALeapSecond(t *testing.T) {
+	now := time.Now()
+	for announced, want := range map[beevik.LeapIndicator]clock.Leap{
+		beevik.LeapNoWarning: clock.LeapNone, beevik.LeapAddSecond: clock.LeapInsert, beevik.LeapDelSecond: clock.LeapDelete,
+	} {
+		answer := &beevik.Response{Leap: announced, Stratum: 1, Time: now, ReferenceTime: now}
+		r, err := (&Server{}).judge(answer, nil)
+		if err != nil || r.Leap != want {
+			t.Errorf("%v: %v, %v, want %v", announced, r.Leap, err, want)
+		}
+	}
 }

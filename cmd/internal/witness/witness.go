@@ -75,6 +75,7 @@ type Reading struct {
 	UTC      timescale.UTC // what
 	Distance clock.Seconds // by how much it may be wrong, by its own account and the way to it
 	Stratum  int           // of an NTP server; 0 = none
+	Leap     clock.Leap    // that an NTP server announces
 }
 
 // Report is what became of one question.
