@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"timeball/cmd/internal/witness"
+	"timeball/gnss/timescale"
 	"timeball/pps/clock"
 	"timeball/pps/timing"
 	"timeball/server/ntp"
@@ -141,7 +142,7 @@ var errTooEarly = errors.New("refused: it names a date before this unit was buil
 
 // heard takes what a witness said: the page gets it, and the Engine while it is nobody else's word.
 func (u *Unit) heard(r witness.Report, independent bool) {
-	if r.Reading != nil && r.Reading.UTC < u.cfg.Engine.Floor {
+	if r.Reading != nil && r.Reading.UTC+timescale.UTC(r.Reading.Distance.Duration()) < u.cfg.Engine.Floor {
 		r.Reading, r.Error = nil, errTooEarly
 	}
 	u.noteWitness(r, independent)

@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -19,6 +20,8 @@ import (
 	"timeball/cmd/internal/witness"
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
+	"timeball/pps/discipline"
+	"timeball/pps/timing"
 	"timeball/server"
 	"timeball/server/ntp"
 	"timeball/web/api"
@@ -79,6 +82,8 @@ func TestWitnessSparesTheWaitForTheAlmanac(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := simConfig(t, "pi-quiet")
 		cfg.Witness.Servers = []string{"192.0.2.1"}
+		var recording bytes.Buffer
+		cfg.Record = &recording
 		u := newUnit(t, cfg, alone(t))
 		u.dial = serverAhead(0)
 		stop := start(t, u)
@@ -92,6 +97,14 @@ func TestWitnessSparesTheWaitForTheAlmanac(t *testing.T) {
 		}
 		if err := stop(); err != nil {
 			t.Error(err)
+		}
+		// What witnesses say is recorded: a replay serves as soon.
+		var last *timing.Snapshot
+		if err := timing.Replay(&recording, func(s *timing.Snapshot) error { last = s; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if len(last.Witnesses) != 1 || last.Witnesses[0].Name != "192.0.2.1" || last.Estimate.Mode != discipline.Locked {
+			t.Errorf("replayed: %s, witnesses %+v", last.Estimate.Mode, last.Witnesses)
 		}
 	})
 }

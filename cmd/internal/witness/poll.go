@@ -57,10 +57,24 @@ func (s *Server) Run(ctx context.Context, settled func() bool, tell func(Report)
 		}
 		tell(report)
 		interval := p.next(err, settled())
-		if !pause(ctx, interval+time.Duration(rand.Int64N(int64(interval/16)))) {
+		if !p.rest(ctx, interval+time.Duration(rand.Int64N(int64(interval/16))), settled) {
 			return
 		}
 	}
+}
+
+// rest waits for the next question; less long where the unit loses its second meanwhile, if the server has nothing against
+// that. It is false when ctx is done.
+func (p *pacing) rest(ctx context.Context, d time.Duration, settled func() bool) bool {
+	for known := settled(); d > 0; d -= firstInterval {
+		if !pause(ctx, min(d, firstInterval)) {
+			return false
+		}
+		if known && !settled() && p.least == 0 {
+			return true
+		}
+	}
+	return true
 }
 
 // pause waits; false when ctx is done.

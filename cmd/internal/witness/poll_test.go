@@ -57,6 +57,7 @@ func TestPacing(t *testing.T) {
 func TestRunKeepsItsManners(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
+		const lost = time.Hour + 100*time.Second // for a minute
 		mono := func() (clock.Reading, bool) {
 			up := time.Since(began)
 			return clock.Reading{Mono: clock.Mono(up), Boot: clock.Boot(up)}, true
@@ -89,7 +90,8 @@ func TestRunKeepsItsManners(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			s.Run(ctx, func() bool { return time.Since(began) > 5*time.Minute }, func(r Report) { reports = append(reports, r) })
+			settled := func() bool { up := time.Since(began); return up > 5*time.Minute && (up < lost || up > lost+time.Minute) }
+			s.Run(ctx, settled, func(r Report) { reports = append(reports, r) })
 		}()
 		time.Sleep(2 * time.Hour)
 		cancel()
@@ -99,8 +101,11 @@ func TestRunKeepsItsManners(t *testing.T) {
 			gaps = append(gaps, at[i+1]-at[i])
 		}
 		slices.Sort(gaps)
-		if gaps[0] < 15*time.Second || at[0] != 0 || len(at) < 9 || len(at) > 12 {
+		if gaps[0] < 15*time.Second || at[0] != 0 || len(at) < 11 || len(at) > 15 {
 			t.Errorf("asked %d times, at %v", len(at), at)
+		}
+		if i := slices.IndexFunc(at, func(up time.Duration) bool { return up >= lost }); at[i] > lost+firstInterval {
+			t.Errorf("asked %v after the second was lost", at[i]-lost)
 		}
 		if len(reports) != len(at)+1 || !errors.Is(reports[1].Error, ErrNotSent) || reports[0].Reading == nil || reports[0].Name != s.Name {
 			t.Errorf("%d reports: %+v", len(reports), reports)
