@@ -131,6 +131,9 @@ func (m *Monitor) Report(at clock.Mono, r *gnss.Report) {
 // Advance lets time pass: what a receiver said once of its hardware holds until it says something else, what is drawn from
 // its figures is dropped when there are no more of them.
 func (m *Monitor) Advance(at clock.Mono) {
+	if !m.stale && len(m.list) == 0 { // only what is raised can change by itself
+		return
+	}
 	m.hardware(at)
 	for i := range m.watches {
 		m.stale = m.watches[i].advance(at) || m.stale

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,7 +137,7 @@ func TestAntennaIsToldAtOnceAndForgottenSlowly(t *testing.T) {
 			t.Errorf("%+v, want since %v", c, begun)
 		}
 		b.health.Antenna = gnss.AntennaOK
-		if s := b.after(100); s != settled {
+		if s := b.after(100); s != 30 { // receivers send bad pulses for up to 20 s around a loss
 			t.Errorf("%v: cleared after %d s", state, s)
 		}
 	}
@@ -267,7 +268,7 @@ func TestSpoofingByDegree(t *testing.T) {
 func TestCollapseIsOfAllSatellitesAtOnce(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		n    int
+		n    int // satellites that become weaker, from below; negative: from above
 		by   float64
 		want string
 	}{
@@ -276,9 +277,14 @@ func TestCollapseIsOfAllSatellitesAtOnce(t *testing.T) {
 		{"eight of twelve", 8, 20, ""}, // as many are left as a fix needs
 		{"nine of twelve", 9, 20, "signal-collapse holdover"},
 		{"a wall", 6, 30, ""},
+		{"a hand over it", -6, 30, ""},
 		{"rain and leaves", 12, 5, ""},
 	} {
 		b := newBench(t)
+		if tt.n < 0 {
+			slices.Reverse(b.sky)
+			tt.n = -tt.n
+		}
 		b.run(120)
 		b.weaken(tt.n, tt.by)
 		b.run(3)
@@ -358,6 +364,13 @@ func TestFlatSignals(t *testing.T) {
 		{"four with a flicker", flat(4, 0, 1.9), ""},
 		{"three", flat(3, 3, 0), ""},
 		{"real ones", newBench(t).sky, ""},
+		{"some elevations not said", func() []gnss.Satellite {
+			sky := flat(8, 8, 0)
+			for i := range 5 {
+				sky[i].Elevation, sky[i].Azimuth = 0, 0
+			}
+			return sky
+		}(), ""},
 		{"elevations not said", func() []gnss.Satellite {
 			sky := flat(8, 8, 0)
 			for i := range sky {
@@ -408,7 +421,7 @@ func TestFixNeedsSatellites(t *testing.T) {
 		tt.change(b)
 		b.run(10) // F12
 		got := strings.Replace(b.raised(), "signal-collapse holdover, fix-without-satellites holdover", "fix-without-satellites holdover, signal-collapse holdover", 1)
-		if tt.name == "none in use" {
+		if tt.name == "none in use" || tt.name == "a timing receiver with one" {
 			b.run(25)
 			got = b.raised()
 		}
@@ -599,12 +612,28 @@ func TestNamesAreStable(t *testing.T) {
 
 // One receiver may list a satellite in NMEA and in a binary protocol.
 func TestNumberingsMeanTheSameSatellite(t *testing.T) {
-	for id, want := range map[key]int{
-		{"GPS", 7}: 7, {"Galileo", 301}: 1, {"Galileo", 1}: 1, {"BeiDou", 419}: 19, {"GLONASS", 65}: 1, {"SBAS", 120}: 33, {"SBAS", 33}: 33, {"QZSS", 193}: 1,
+	for _, tt := range []struct {
+		system   string
+		one, two int
+		same     bool
+	}{
+		{"Galileo", 301, 1, true},
+		{"BeiDou", 419, 19, true},
+		{"BeiDou", 219, 119, true},
+		{"GLONASS", 65, 1, true},
+		{"QZSS", 193, 1, true},
+		{"SBAS", 120, 33, true},
+		{"GPS", 7, 7, true},
+		{"GPS", 7, 8, false},
+		{"Galileo", 302, 1, false},
+		{"Sputnik", 1, 2, false},
 	} {
-		if got := number(id.system, id.number); got != want {
-			t.Errorf("%v: %d, want %d", id, got, want)
+		if got := keyOf(tt.system, tt.one) == keyOf(tt.system, tt.two); got != tt.same {
+			t.Errorf("%s %d and %d are the same: %v", tt.system, tt.one, tt.two, got)
 		}
+	}
+	if keyOf("GPS", 1) == keyOf("Galileo", 1) || keyOf("", 1) == keyOf("GPS", 1) {
+		t.Error("satellites of two systems are one")
 	}
 }
 
@@ -666,4 +695,42 @@ func anything(rng *rand.Rand) (r gnss.Report) {
 		r.Survey = &gnss.Survey{Valid: rng.IntN(2) == 0}
 	}
 	return r
+}
+
+// A second of a unit that is fed decoded reports.
+func BenchmarkSecondOfReports(b *testing.B) {
+	m, at := New(), clock.Mono(1e9)
+	r := gnss.Report{
+		Mark: &gnss.TimeMark{Message: "GNRMC", Valid: true},
+		Fix:  &gnss.Fix{Message: "GNGGA", Valid: true, SatellitesUsed: 12, HasPosition: true, Latitude: 51.4779},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Report(at, &r)
+		for range 4 {
+			at += 250_000_000
+			m.Advance(at)
+		}
+	}
+}
+
+// A second of a receiver that lists 40 satellites and its health.
+func BenchmarkSecondOfEverything(b *testing.B) {
+	m, at := New(), clock.Mono(1e9)
+	sky := &gnss.Satellites{}
+	for i := range 40 {
+		sky.Seen = append(sky.Seen, gnss.Satellite{System: []string{"GPS", "BeiDou"}[i%2], ID: i + 1, Elevation: 2 * i, Azimuth: 9 * i, CN0: 30 + float64(i%12), Used: true})
+	}
+	r := gnss.Report{
+		Fix: &gnss.Fix{Valid: true, SatellitesUsed: 12, HasPosition: true, Latitude: 51.4779}, Sky: sky,
+		Health: &gnss.Health{Message: "MON-RF", Antenna: gnss.AntennaOK, Jamming: gnss.ThreatNone, Spoofing: gnss.ThreatNone},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Report(at, &r)
+		for range 4 {
+			at += 250_000_000
+			m.Advance(at)
+		}
+	}
 }

@@ -19,10 +19,40 @@ type signals struct {
 	drops, means, strengths []float64 // made anew for each view
 }
 
-// key is a satellite, whichever numbering it has.
-type key struct {
-	system string
-	number int
+// key is a satellite whichever numbering it has: its number within the system, and above it which system that is.
+type key uint32
+
+// numberings are what is usually added to a satellite's number within its system (NMEA 0183 4.11, table of satellite ids,
+// and the makers' own), the most first.
+var numberings = []struct {
+	system  string
+	offsets []int
+}{
+	{"GPS", nil},
+	{"BeiDou", []int{400, 200, 100}},
+	{"Galileo", []int{300, 100}},
+	{"GLONASS", []int{64}},
+	{"QZSS", []int{192}},
+	{"SBAS", []int{87}},
+	{"NavIC", nil},
+}
+
+// keyOf returns the same key for one satellite in NMEA and in a binary protocol: a receiver may speak both.
+func keyOf(system string, id int) key {
+	const most = 1<<16 - 1
+	for i, n := range numberings {
+		if n.system != system {
+			continue
+		}
+		for _, o := range n.offsets {
+			if id > o {
+				id -= o
+				break
+			}
+		}
+		return key(i+1)<<16 | key(min(max(id, 0), most))
+	}
+	return key(min(max(id, 0), most))
 }
 
 // level is the mean of one satellite's C/N0.
@@ -66,7 +96,7 @@ func (s *signals) read(view *gnss.Satellites) int {
 	clear(s.now)
 	s.order = s.order[:0]
 	for _, sat := range view.Seen {
-		k := key{sat.System, number(sat.System, sat.ID)}
+		k := keyOf(sat.System, sat.ID)
 		cn0, known := s.now[k]
 		if sat.CN0 <= 0 || !known && len(s.order) == maxSignals {
 			continue
@@ -212,20 +242,4 @@ func evenness(s *gnss.Satellites) (n, spread int, mean, deviation float64) {
 	}
 	mean = sum / float64(n)
 	return n, highest - lowest, mean, math.Sqrt(max(0, squares/float64(n)-mean*mean))
-}
-
-// offsets are what the usual numberings add to a satellite's number within its system (NMEA 0183 4.11, table of
-// satellite ids, and the makers' own).
-var offsets = map[string][]int{
-	"GLONASS": {64}, "Galileo": {300, 100}, "BeiDou": {400, 200, 100}, "QZSS": {192}, "SBAS": {87},
-}
-
-// number returns the number within the system: one receiver may list a satellite in NMEA and in a binary protocol.
-func number(system string, id int) int {
-	for _, o := range offsets[system] {
-		if id > o {
-			return id - o
-		}
-	}
-	return id
 }
