@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commitUnix=$(COMMIT_UNIX)
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)"
 TOOLS := $(CURDIR)/.cache/bin
 
-.PHONY: run build deps test check bench bench-loop soak plots fuzz clean
+.PHONY: run build deps test check bench bench-loop bench-ntp soak plots fuzz clean
 
 # A simulated unit on this machine: NTP on 127.0.0.1:11123, the page on http://127.0.0.1:8080/. Ctrl-C ends it.
 run:
@@ -45,6 +45,10 @@ bench: $(TOOLS)/benchstat
 # The loop on the models of oscillator and pulse, beside chrony on the same noise: half an hour, with QUICK=1 3 minutes.
 bench-loop:
 	@$(GO) run ./cmd/internal/benchloop $(if $(QUICK),-quick)
+
+# The NTP server beside Debian's chronyd: what an answer costs. As root, in network namespaces; two minutes.
+bench-ntp:
+	@mkdir -p bin && $(BUILD) -o bin ./cmd/timeballd && $(GO) run ./cmd/internal/benchntp
 
 # Faults of all kinds for HOURS on all cores; goes on where it was interrupted.
 HOURS ?= 0.5
