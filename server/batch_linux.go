@@ -24,7 +24,23 @@ type batch struct {
 	used     int // slots that have to be made ready before they can receive again
 	messages [batchSize]unix.Mmsghdr
 	slots    [batchSize]slot
+
+	// Answers that wait to be sent.
+	queued int
+	out    [batchSize]unix.Mmsghdr
+	from   [batchSize]uint8 // their slots
+	kinds  [batchSize]kind
 }
+
+// kind is a kind of answer.
+type kind uint8
+
+const (
+	basic kind = iota
+	interleavedAnswer
+	kiss
+	kinds = iota
+)
 
 // slot is the memory of one request; its answer reuses name and control.
 type slot struct {
@@ -52,7 +68,6 @@ func newBatch(is6 bool) *batch {
 		s, h := &b.slots[i], &b.messages[i].Hdr
 		s.receive.Base = &s.request[0]
 		s.receive.SetLen(len(s.request))
-		s.send.Base = &s.answer[0]
 		h.Name = (*byte)(unsafe.Pointer(&s.name))
 		h.SetIovlen(1)
 	}
@@ -74,9 +89,9 @@ func (b *batch) arm() {
 
 // receive reads what has come, up to the batch, with the flags of recvmmsg. RawSyscall does not tell the scheduler: see
 // the package comment.
-func (b *batch) receive(fd uintptr, flags uintptr) (n int, errno unix.Errno) {
+func (b *batch) receive(fd int, flags uintptr) (n int, errno unix.Errno) {
 	b.arm()
-	got, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&b.messages[0])), batchSize, flags, 0, 0)
+	got, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.messages[0])), batchSize, flags, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
@@ -84,15 +99,47 @@ func (b *batch) receive(fd uintptr, flags uintptr) (n int, errno unix.Errno) {
 	return int(got), 0
 }
 
-// send sends the answer of length bytes in slot i to where its request came from.
-func (b *batch) send(fd uintptr, i, length int) unix.Errno {
-	b.slots[i].send.SetLen(length)
-	_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&b.messages[i].Hdr)), unix.MSG_DONTWAIT)
+// queue makes answer the next to be sent to where the request in slot i came from. It lies in the slot's own memory.
+func (b *batch) queue(i int, answer []byte, k kind) {
+	b.slots[i].send.Base = &answer[0]
+	b.slots[i].send.SetLen(len(answer))
+	b.out[b.queued].Hdr = b.messages[i].Hdr
+	b.from[b.queued], b.kinds[b.queued] = uint8(i), k
+	b.queued++
+}
+
+// answer returns the answer that will be sent as number k.
+func (b *batch) answer(k int) []byte { return b.slots[b.from[k]].answer[:] }
+
+// send sends what is queued and counts it by kind. What the kernel does not take is left out and counted as failed.
+func (b *batch) send(fd int, sent *[kinds]uint64) (failed uint64) {
+	for k := 0; k < b.queued; {
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.out[k])), uintptr(b.queued-k),
+			unix.MSG_DONTWAIT, 0, 0)
+		if errno != 0 {
+			failed++
+			k++
+			continue
+		}
+		for _, of := range b.kinds[k : k+int(n)] {
+			sent[of]++
+		}
+		k += int(n)
+	}
+	return failed
+}
+
+// sendOne sends an answer, at once, to where the request in slot i came from.
+func (b *batch) sendOne(fd, i int, answer []byte) unix.Errno {
+	s := &b.slots[i]
+	s.send.Base = &answer[0]
+	s.send.SetLen(len(answer))
+	_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.messages[i].Hdr)), unix.MSG_DONTWAIT)
 	return errno
 }
 
-// from returns where the request in slot i came from.
-func (b *batch) from(i int) netip.AddrPort {
+// source returns where the request in slot i came from.
+func (b *batch) source(i int) netip.AddrPort {
 	name := &b.slots[i].name
 	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&name.Port))[:])
 	if b.is6 {
@@ -118,8 +165,10 @@ func (s *slot) arrival(length int) (a arrival) {
 // read takes in one control message.
 func (a *arrival) read(level, kind int32, data []byte) {
 	switch {
-	case level == unix.SOL_SOCKET && kind == unix.SO_TIMESTAMPING_NEW && len(data) >= 16:
-		a.stamp, a.stamped = softwareStamp(data)
+	case level == unix.SOL_SOCKET && (kind == unix.SO_TIMESTAMPNS_NEW || kind == unix.SO_TIMESTAMPING_NEW) && len(data) >= 16:
+		if stamp, ok := softwareStamp(data); ok {
+			a.stamp, a.stamped = stamp, true
+		}
 	case level == unix.SOL_SOCKET && kind == unix.SO_RXQ_OVFL && len(data) >= 4:
 		a.dropped = binary.NativeEndian.Uint32(data)
 	case level == unix.IPPROTO_IP && kind == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
@@ -132,8 +181,8 @@ func (a *arrival) read(level, kind int32, data []byte) {
 	}
 }
 
-// softwareStamp reads the first stamp of a struct scm_timestamping64; the others are the network card's. It reports false
-// for none.
+// softwareStamp reads a struct __kernel_timespec, alone or the first of a struct scm_timestamping64, where the others are
+// the network card's. It reports false for none.
 func softwareStamp(data []byte) (clock.Real, bool) {
 	seconds := int64(binary.NativeEndian.Uint64(data))
 	stamp := clock.Real(seconds*1_000_000_000 + int64(binary.NativeEndian.Uint64(data[8:])))

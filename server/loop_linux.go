@@ -8,6 +8,7 @@ import (
 	"timeball/pps/clock"
 	"timeball/server/access"
 	"timeball/server/clientlog"
+	"timeball/server/control"
 	"timeball/server/ntp"
 )
 
@@ -24,10 +25,9 @@ const (
 // with it.
 const maxFailures = 8
 
-// turn reads one batch and answers it. The answers go one by one, each with a transmit time of its own: sent together, the
-// last would leave microseconds after its stamp.
-func (l *listener) turn(fd uintptr, flags uintptr) outcome {
-	n, errno := l.batch.receive(fd, flags)
+// turn reads what has come, up to a batch, and answers it.
+func (l *listener) turn(flags uintptr) outcome {
+	n, errno := l.batch.receive(l.fd, flags)
 	switch {
 	case errno == unix.EAGAIN:
 		return nothing
@@ -45,25 +45,31 @@ func (l *listener) turn(fd uintptr, flags uintptr) outcome {
 		return nothing
 	}
 	l.failures = 0
-	l.drain(fd)
-	now := l.server.clock.Now().Mono
+	ref := l.server.ref.Load() // before the clock is read: see ntp.Serve
+	now := l.server.clock.Now()
+	l.drain(now)
+	serving := ntp.Serve(ref, now, l.server.epoch)
 	for i := range n {
-		l.handle(fd, i, now)
+		l.handle(i, &serving, now)
 	}
+	l.leave(ref, now, serving.Doubt())
 	return worked
 }
 
-// handle answers the request in slot i or counts why not. now is about the present.
-func (l *listener) handle(fd uintptr, i int, now clock.Mono) {
+// handle prepares the answer to the request in slot i or counts why there is none.
+func (l *listener) handle(i int, serving *ntp.Serving, now clock.Reading) {
 	s, m := &l.batch.slots[i], &l.batch.messages[i]
-	from := l.batch.from(i)
+	from := l.batch.source(i)
 	flags := l.server.access.Load().Of(from.Addr())
-	if flags&access.Ignore != 0 {
+	switch {
+	case flags&access.Ignore != 0:
 		l.refuse(ntp.NoAccess)
 		return
-	}
-	if m.Hdr.Flags&unix.MSG_TRUNC != 0 {
+	case m.Hdr.Flags&unix.MSG_TRUNC != 0:
 		l.refuse(ntp.TooLong)
+		return
+	case m.Len > 0 && s.request[0]&7 == ntp.ModeControl:
+		l.control(i, from, flags, now.Mono)
 		return
 	}
 	ask, refusal := ntp.Parse(s.request[:m.Len])
@@ -74,84 +80,142 @@ func (l *listener) handle(fd uintptr, i int, now clock.Mono) {
 		l.refuse(refusal)
 		return
 	}
-	came := s.arrival(int(m.Hdr.Controllen))
-	if came.dropped != 0 {
-		l.count.dropped.Store(came.dropped)
-	}
-	interleaved := ask.Interleaved(ntp.TimestampAt(came.stamp)) // about the present as well
-	switch l.server.clients.Note(from, now, clientlog.Sighting{Version: ask.Version, Mode: ask.Mode, Interleaved: interleaved}) {
-	case clientlog.Refuse:
-		l.refuse(ntp.TooOften)
+	interleaved := ask.Interleaved(ntp.TimestampAt(now.Real))
+	switch l.server.clients.Note(from, now.Mono, clientlog.Sighting{Version: ask.Version, Mode: ask.Mode, Interleaved: interleaved}) {
+	case clientlog.Serve:
+		l.answer(i, &ask, serving, now, from, interleaved)
 	case clientlog.Kiss:
 		l.refuse(ntp.TooOften)
 		if flags&access.KoD != 0 {
-			l.kiss(fd, i, &ask, &came)
+			came := l.arrival(i)
+			l.batch.address(i, &came, false)
+			l.batch.queue(i, ask.AppendKiss(s.answer[:0], kissPoll), kiss)
 		}
 	default:
-		l.answer(fd, i, &ask, &came, from, interleaved)
+		l.refuse(ntp.TooOften)
 	}
 }
 
+// kissPoll is what a client that asks too often is told to poll at most: 2^4 s, the shortest poll of RFC 5905, 7.2.
+const kissPoll = 4
+
 func (l *listener) refuse(why ntp.Refusal) { l.count.refused[why].Add(1) }
 
-// answer answers the request ask in slot i.
-func (l *listener) answer(fd uintptr, i int, ask *ntp.Request, came *arrival, from netip.AddrPort, interleaved bool) {
-	s := &l.batch.slots[i]
-	serving := ntp.Serving{Reference: l.server.ref.Load(), Epoch: l.server.epoch} // loaded before the clock is read
-	ok := true
-	if came.stamped {
-		serving.Received, ok = l.server.clock.FromKernel(came.stamp)
+// arrival returns what the kernel says of the packet in slot i.
+func (l *listener) arrival(i int) arrival {
+	came := l.batch.slots[i].arrival(int(l.batch.messages[i].Hdr.Controllen))
+	if came.dropped != 0 {
+		l.count.dropped.Store(came.dropped)
 	}
-	serving.Now = l.server.clock.Now()
-	if !came.stamped {
-		serving.Received = serving.Now.Real
+	return came
+}
+
+// answer prepares the answer to the request ask in slot i.
+func (l *listener) answer(i int, ask *ntp.Request, serving *ntp.Serving, now clock.Reading, from netip.AddrPort, interleaved bool) {
+	came := l.arrival(i)
+	received, ok := now.Real, true
+	if came.stamped {
+		received, ok = l.server.clock.FromKernel(came.stamp, now)
+	} else {
 		l.count.unstamped.Add(1)
 	}
 	if !ok {
 		l.refuse(ntp.ForeignStamp)
 		return
 	}
+	sent, kind := ntp.Timestamp(0), basic
 	if interleaved {
 		client := from.Addr().As16()
-		serving.Sent = l.server.exchanges.Sent(client, ask.Origin, serving.Now.Era)
-		receive, _ := serving.Stamps()
-		l.stamps.await(awaited{client, receive, serving.Now.Era})
+		if sent = l.server.exchanges.Sent(client, ask.Origin, now.Era); sent != 0 {
+			kind = interleavedAnswer
+		}
+		l.stamps.await(awaited{client, serving.ReceivedAt(received), now.Era})
 	}
-	l.batch.address(i, came, interleaved)
-	answer := ask.Append(s.answer[:0], serving)
-	if errno := l.batch.send(fd, i, len(answer)); errno != 0 {
-		l.count.sendErrors.Add(1)
-		return
-	}
-	l.sent(&serving)
-	if interleaved {
-		l.drain(fd)
-	}
+	l.batch.address(i, &came, interleaved)
+	l.batch.queue(i, ask.Append(l.batch.slots[i].answer[:0], serving, received, sent), kind)
 }
 
-// sent counts an answer.
-func (l *listener) sent(s *ntp.Serving) {
-	l.count.answered.Add(1)
-	if s.Sent != 0 {
-		l.count.interleaved.Add(1)
+// leave sends the answers of a turn. The clock is read once more right before; where it has been stepped since now, or is in
+// doubt for another reason, the answers are worth nothing and go nowhere.
+func (l *listener) leave(ref *ntp.Reference, before clock.Reading, doubt ntp.Doubt) {
+	b := l.batch
+	if b.queued == 0 {
+		return
 	}
-	doubt := s.Reference.Check(s.Now)
+	now := l.server.clock.Now()
+	if now.Era != before.Era || ref.Check(now) != doubt {
+		l.count.refused[ntp.ForeignStamp].Add(uint64(b.queued))
+		b.queued = 0
+		return
+	}
+	// The answers of a backlog leave one after the other within one system call: each says when its turn will come.
+	for k := range b.queued {
+		if b.kinds[k] == basic {
+			ntp.SetTransmit(b.answer(k), now.Real+clock.Real(k)*l.sendTime)
+		}
+	}
+	sent, n := [kinds]uint64{}, clock.Real(b.queued)
+	failed := b.send(l.fd, &sent)
+	b.queued = 0
+	l.sent(&sent, failed, doubt)
+	if n < backlog && l.stamps.waiting == 0 {
+		return
+	}
+	after := l.server.clock.Now()
+	if n >= backlog {
+		l.sendTime += (min(max((after.Real-now.Real)/n, 1), maxSendTime) - l.sendTime) / 8
+	}
+	l.drain(after)
+}
+
+// backlog is how many answers at once tell how long one takes.
+const backlog = batchSize / 4
+
+// How long it takes to send one answer, in ns: as found at first, and the most that is believed. More is a
+// preemption.
+const (
+	usualSendTime = 2_000
+	maxSendTime   = 20_000
+)
+
+// sent counts answers by kind.
+func (l *listener) sent(sent *[kinds]uint64, failed uint64, doubt ntp.Doubt) {
+	l.count.sendErrors.Add(failed)
+	l.count.kisses.Add(sent[kiss])
+	l.count.interleaved.Add(sent[interleavedAnswer])
+	answered := sent[basic] + sent[interleavedAnswer]
+	if answered == 0 {
+		return
+	}
+	l.count.answered.Add(answered)
 	if doubt != ntp.Certain {
-		l.count.unsynchronised.Add(1)
+		l.count.unsynchronised.Add(answered)
 	}
 	l.server.noteDoubt(doubt)
 }
 
-// kissPoll is what a client that asks too often is told to poll at most: 2^4 s, the shortest poll of RFC 5905, 7.2.
-const kissPoll = 4
-
-// kiss tells the client of slot i that it asks too often.
-func (l *listener) kiss(fd uintptr, i int, ask *ntp.Request, came *arrival) {
-	l.batch.address(i, came, false)
-	answer := ask.AppendKiss(l.batch.slots[i].answer[:0], kissPoll)
-	if errno := l.batch.send(fd, i, len(answer)); errno != 0 {
-		l.count.sendErrors.Add(1)
+// control answers the request of mode 6 in slot i, whose answers are longer: only to who is listed for it.
+func (l *listener) control(i int, from netip.AddrPort, flags access.Flags, now clock.Mono) {
+	s, m := &l.batch.slots[i], &l.batch.messages[i]
+	request := s.request[:m.Len]
+	switch {
+	case flags&(access.NoQuery|access.NoTrust) != 0 || l.server.describe == nil:
+		l.refuse(ntp.NotClient)
+		return
+	case !control.Request(request):
+		l.refuse(ntp.BadTrailer)
+		return
+	case l.server.clients.Note(from, now, clientlog.Sighting{Version: request[0] >> 3 & 7, Mode: ntp.ModeControl}) != clientlog.Serve:
+		l.refuse(ntp.TooOften)
 		return
 	}
-	l.count.kisses.Add(1)
+	came := l.arrival(i)
+	l.batch.address(i, &came, false)
+	for _, packet := range control.Answer(request, l.server.describe()) {
+		if errno := l.batch.sendOne(l.fd, i, packet); errno != 0 {
+			l.count.sendErrors.Add(1)
+			return
+		}
+	}
+	l.count.controls.Add(1)
 }

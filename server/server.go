@@ -1,13 +1,18 @@
 // Package server answers NTP requests on UDP sockets from the Reference that was published last.
 //
 // It is the thin, doing side of server/ntp: it opens IPv4 and IPv6 sockets, one for each core, takes the kernel's receive
-// stamp of every packet and the transmit stamps of interleaved answers (SO_TIMESTAMPING_NEW, nanoseconds of
-// CLOCK_REALTIME), has package ntp compute the answer (RFC 5905, RFC 9769) and sends it from the address that was asked.
-// Before that the access list (package access) and the rate limit (package clientlog) have their say. Times are clock.Real
-// of the served clock, which on a simulated board is not the machine's own: Clock converts.
+// stamp of every packet and the transmit stamps of interleaved answers (SO_TIMESTAMPNS_NEW and SO_TIMESTAMPING_NEW,
+// nanoseconds of CLOCK_REALTIME), has package ntp compute the answer (RFC 5905, RFC 9769) and sends it from the address
+// that was asked. Before that the access list (package access) and the rate limit (package clientlog) have their say;
+// package control answers mode 6. Times are clock.Real of the served clock, which on a simulated board is not the
+// machine's own: Clock converts.
 //
 // While requests come, a socket's loop waits for the next inside recvmmsg without the Go scheduler's knowledge, which at
-// 1000 packets a second halves the cost of an answer; each has a place of its own in GOMAXPROCS for that. After a pause of 20 ms it waits as any goroutine does.
+// 1000 packets a second halves the cost of an answer; each has a place of its own in GOMAXPROCS for that. After a pause of
+// 20 ms it waits in poll, as the scheduler knows.
+//
+// A backlog is answered by one system call for up to 32 answers. They leave one after the other: each says when its turn
+// will come, by what sending one has taken lately.
 //
 // Nothing a packet holds stops the loop: what is refused, or cannot be received or sent, is counted by reason. Memory is
 // fixed when the sockets are opened and nothing is allocated per packet. A packet without a kernel stamp is stamped here,
@@ -31,6 +36,7 @@ import (
 	"timeball/pps/clock"
 	"timeball/server/access"
 	"timeball/server/clientlog"
+	"timeball/server/control"
 	"timeball/server/ntp"
 )
 
@@ -39,9 +45,10 @@ type Clock interface {
 	// Now returns one reading of the served clock, its three parts read within 10 us of each other: Reply takes a larger
 	// difference for a step.
 	Now() clock.Reading
-	// FromKernel converts the kernel's stamp of a packet, of the machine's CLOCK_REALTIME, to the served clock. It reports
-	// false for a stamp taken before the present Era began, which no longer means anything.
-	FromKernel(stamp clock.Real) (clock.Real, bool)
+	// FromKernel converts the kernel's stamp of a packet, of the machine's CLOCK_REALTIME, to the served clock; now is a
+	// reading made since, a moment ago. It reports false for a stamp taken before the present Era began, which no longer
+	// means anything.
+	FromKernel(stamp clock.Real, now clock.Reading) (clock.Real, bool)
 }
 
 // Server answers NTP requests. Use it in the order New, Listen, Serve, once; Addrs and Stats may be called by anyone any time
@@ -57,8 +64,9 @@ type Server struct {
 	access    atomic.Pointer[access.List]
 	clients   *clientlog.Log
 	exchanges *ntp.Exchanges
-	epoch     uint32        // of the clock in chrony's field
-	doubt     atomic.Uint32 // the last logged ntp.Doubt, plus one
+	describe  func() *control.State // nil: mode 6 is not answered
+	epoch     uint32                // of the clock in chrony's field
+	doubt     atomic.Uint32         // the last logged ntp.Doubt, plus one
 }
 
 // New returns a server that serves clk and answers from whatever ref points to; nil there means "not synchronised".
@@ -74,6 +82,10 @@ func New(cfg Config, clk Clock, ref *atomic.Pointer[ntp.Reference], log *slog.Lo
 	s.epoch = uint32(seed[3])
 	return s
 }
+
+// Describe has requests of mode 6 (ntpq) answered with what state returns; any number of goroutines may call it. It is
+// called before Listen.
+func (s *Server) Describe(state func() *control.State) { s.describe = state }
 
 // Listen opens every address of the configuration, or none. An IPv6 address is left out with a log line where the machine
 // has no IPv6. The error names the address; errors.Is finds the system's reason, as syscall.EADDRINUSE, in it.
@@ -216,7 +228,7 @@ func (s *Server) Addrs() []netip.AddrPort {
 func (s *Server) close() error {
 	var all []error
 	for _, l := range s.listeners {
-		all = append(all, l.conn.Close())
+		all = append(all, l.close())
 	}
 	return errors.Join(all...)
 }

@@ -47,7 +47,7 @@ func (h *hostClock) Now() (now clock.Reading) {
 	return now
 }
 
-func (h *hostClock) FromKernel(stamp clock.Real) (clock.Real, bool) {
+func (h *hostClock) FromKernel(stamp clock.Real, _ clock.Reading) (clock.Real, bool) {
 	return stamp + h.shift, h.stale.Add(-1) < 0
 }
 
@@ -79,15 +79,9 @@ func stamping(t testing.TB) {
 			t.Fatal("the kernel does not stamp packets")
 		}
 		send(t, conn, []byte{0})
-		err := keeper.raw.Read(func(fd uintptr) bool {
-			n, errno := keeper.batch.receive(fd, unix.MSG_DONTWAIT)
-			for i := range n {
-				stamped = stamped || keeper.batch.slots[i].arrival(int(keeper.batch.messages[i].Hdr.Controllen)).stamped
-			}
-			return errno == 0
-		})
-		if err != nil {
-			t.Fatal(err)
+		n, _ := keeper.batch.receive(keeper.fd, unix.MSG_WAITFORONE)
+		for i := range n {
+			stamped = stamped || keeper.batch.slots[i].arrival(int(keeper.batch.messages[i].Hdr.Controllen)).stamped
 		}
 	}
 }
@@ -99,7 +93,7 @@ func listenOnly(t testing.TB) *listener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.conn.Close() })
+	t.Cleanup(func() { l.close() })
 	return l
 }
 
@@ -360,7 +354,7 @@ func TestServeRefusesStampsOfAnotherEra(t *testing.T) {
 
 func TestServeStampsWhatTheKernelDidNot(t *testing.T) {
 	u := listen(t, "127.0.0.1:0")
-	if err := unix.SetsockoptInt(int(handle(t, u)), unix.SOL_SOCKET, unix.SO_TIMESTAMPING_NEW, 0); err != nil {
+	if err := unix.SetsockoptInt(u.listeners[0].fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW, 0); err != nil {
 		t.Fatal(err)
 	}
 	conn := dial(t, u.Addrs()[0])
@@ -368,21 +362,12 @@ func TestServeStampsWhatTheKernelDidNot(t *testing.T) {
 	send(t, conn, request(1))
 	u.serve(t)
 	p := receive(t, conn)
-	if p.Transmit-p.Receive > 1 || p.Receive.Real(before) < before {
-		t.Errorf("receive %x, transmit %x: want both the reading of the answer", p.Receive, p.Transmit)
+	if p.Transmit.Real(before)-p.Receive.Real(before) > 50_000_000 || p.Receive.Real(before) < before {
+		t.Errorf("receive %x, transmit %x: want readings of the answer", p.Receive, p.Transmit)
 	}
 	if s := u.final(t); s.Unstamped != 1 || s.Answered != 1 {
 		t.Errorf("stats %+v", s)
 	}
-}
-
-// handle returns the descriptor of the first socket, for use before Serve.
-func handle(t testing.TB, u *unit) (handle uintptr) {
-	t.Helper()
-	if err := u.listeners[0].raw.Control(func(fd uintptr) { handle = fd }); err != nil {
-		t.Fatal(err)
-	}
-	return handle
 }
 
 func TestServeSurvivesAnything(t *testing.T) {
@@ -398,7 +383,8 @@ func TestServeSurvivesAnything(t *testing.T) {
 		t.Errorf("answered request %d, want 7", p.Origin)
 	}
 	want := Stats{Answered: 1}
-	want.Refused[ntp.TooShort] = 2
+	want.Refused[ntp.TooShort] = 1
+	want.Refused[ntp.NotClient] = 1
 	want.Refused[ntp.BadVersion] = 1
 	want.Refused[ntp.BadTrailer] = 1
 	want.Refused[ntp.UnknownKey] = 1
@@ -419,10 +405,14 @@ func TestServeAnswersABacklogInOrder(t *testing.T) {
 	var last ntp.Packet
 	for i := range uint64(backlog) {
 		p := receive(t, conn)
+		if i == 0 {
+			last.Transmit = p.Transmit
+		}
 		if uint64(p.Origin) != i+1 {
 			t.Fatalf("answer %d is to request %d", i+1, p.Origin)
 		}
-		if p.Receive <= last.Receive || p.Transmit <= last.Transmit {
+		// The transmit times of a batch foretell: they are not in order across two of them.
+		if p.Receive <= last.Receive || p.Transmit <= p.Receive || p.Transmit-last.Transmit+1<<20 > 1<<32/10 {
 			t.Fatalf("answer %d: receive %x, transmit %x, not after %x, %x", i+1, p.Receive, p.Transmit, last.Receive, last.Transmit)
 		}
 		last = p
@@ -538,11 +528,11 @@ func TestServeStopsUnderLoad(t *testing.T) {
 func TestServeDoesNotAllocate(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {
 		u := listen(t, addr)
-		conn, l, fd, ask := dial(t, u.Addrs()[0]), u.listeners[0], handle(t, u), request(1)
+		conn, l, ask := dial(t, u.Addrs()[0]), u.listeners[0], request(1)
 		buffer := make([]byte, 512)
 		n := testing.AllocsPerRun(200, func() {
 			_, _ = conn.Write(ask)
-			for l.turn(fd, unix.MSG_DONTWAIT) != worked { // loopback may deliver a moment later
+			for l.turn(unix.MSG_DONTWAIT) != worked { // loopback may deliver a moment later
 			}
 			_, _ = conn.Read(buffer)
 		})
@@ -614,7 +604,7 @@ func TestConfigValidatesAccessAndLimit(t *testing.T) {
 // BenchmarkServe measures queued bursts over loopback; server-ns/answer leaves out the client's part of it.
 func BenchmarkServe(b *testing.B) {
 	u := listen(b, "127.0.0.1:0")
-	conn, l, fd, ask := dial(b, u.Addrs()[0]), u.listeners[0], handle(b, u), request(1)
+	conn, l, ask := dial(b, u.Addrs()[0]), u.listeners[0], request(1)
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		b.Fatal(err)
 	}
@@ -627,7 +617,7 @@ func BenchmarkServe(b *testing.B) {
 		}
 		began, answered := time.Now(), u.Stats().Answered
 		for u.Stats().Answered < answered+batchSize {
-			l.turn(fd, unix.MSG_DONTWAIT)
+			l.turn(unix.MSG_DONTWAIT)
 		}
 		spent += time.Since(began)
 		for range batchSize {

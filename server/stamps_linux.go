@@ -13,18 +13,24 @@ import (
 const (
 	maxAwaited = 256 // answers whose transmit stamps have not come yet; a card's queue is no longer
 	maxStamped = 512 // bytes of a stamped packet: link, network and transport header, and the answer
-	maxDrained = 64  // stamps read in a row
+	maxDrained = 32  // stamps read at once
 	maxVain    = 100 // times that nothing has come, until what is awaited is given up
 )
 
 // stamps are the kernel's transmit stamps of one socket's interleaved answers: they come through the error queue with a
 // copy of the packet, most of them before sendmsg has returned.
 type stamps struct {
-	awaited [maxAwaited]awaited
+	awaited [maxAwaited]awaited // a ring: stamps come in the order of sending, but for those that never come
+	first   int                 // the oldest that is waiting
 	waiting int
 	vain    int // times in a row that nothing had come
 
-	message unix.Msghdr
+	messages [maxDrained]unix.Mmsghdr
+	slots    [maxDrained]stampSlot
+}
+
+// stampSlot is the memory of one stamp.
+type stampSlot struct {
 	part    unix.Iovec
 	packet  [maxStamped]byte
 	control [maxControl / 8]uint64
@@ -33,62 +39,75 @@ type stamps struct {
 // awaited is an answer that was sent.
 type awaited struct {
 	client  [16]byte
-	receive ntp.Timestamp // its receive time, which no other answer has; 0: free
+	receive ntp.Timestamp // its receive time, which no other answer has
 	era     clock.Era     // in which it was sent
 }
 
 // newStamps returns the memory of one socket.
 func newStamps() *stamps {
 	s := &stamps{}
-	s.part.Base = &s.packet[0]
-	s.part.SetLen(len(s.packet))
-	s.message.Iov = &s.part
-	s.message.SetIovlen(1)
+	for i := range s.slots {
+		o, h := &s.slots[i], &s.messages[i].Hdr
+		o.part.Base = &o.packet[0]
+		o.part.SetLen(len(o.packet))
+		h.Iov = &o.part
+		h.SetIovlen(1)
+		h.Control = (*byte)(unsafe.Pointer(&o.control[0]))
+	}
 	return s
 }
 
-// await notes an answer that is about to be sent. It may displace an older one, whose stamp is then lost.
+// await notes an answer that is about to be sent. It may displace the oldest, whose stamp is then lost.
 func (s *stamps) await(a awaited) {
-	place := s.place(a.receive)
-	if place.receive == 0 {
-		s.waiting++
+	if s.waiting == maxAwaited {
+		s.forget(1)
 	}
-	*place = a
+	s.awaited[(s.first+s.waiting)%maxAwaited] = a
+	s.waiting++
 }
 
-// place returns where the answer with this receive time is, or would be. A stamp has steps of 16 ns or more.
-func (s *stamps) place(receive ntp.Timestamp) *awaited {
-	return &s.awaited[receive>>6*0x9e3779b97f4a7c15>>56]
+// forget drops the oldest n.
+func (s *stamps) forget(n int) {
+	s.first = (s.first + n) % maxAwaited
+	s.waiting -= n
 }
 
-// found returns the answer that a copy of a sent packet ends with, if it was awaited.
+// found returns the answer that a copy of a sent packet ends with, if it was awaited; all that was sent before it is not
+// awaited any longer.
 func (s *stamps) found(packet []byte) (awaited, bool) {
 	for _, length := range [...]int{ntp.HeaderLen, ntp.MaxAnswer} {
 		if len(packet) < length {
 			continue
 		}
 		receive := ntp.Timestamp(binary.BigEndian.Uint64(packet[len(packet)-length+32:]))
-		if a := s.place(receive); receive != 0 && a.receive == receive {
-			found := *a
-			*a = awaited{}
-			s.waiting--
-			return found, true
+		for k := range s.waiting {
+			if a := s.awaited[(s.first+k)%maxAwaited]; a.receive == receive {
+				s.forget(k + 1)
+				return a, true
+			}
 		}
 	}
 	return awaited{}, false
 }
 
-// next reads one stamp and the packet it is of from the error queue. It reports false when there is none.
-func (s *stamps) next(fd uintptr) (stamp clock.Real, packet []byte, ok bool) {
-	m := &s.message
-	m.Control = (*byte)(unsafe.Pointer(&s.control[0]))
-	m.SetControllen(maxControl)
-	m.Flags = 0
-	n, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, fd, uintptr(unsafe.Pointer(m)), unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
-	if errno != 0 {
-		return 0, nil, false
+// receive reads stamps, and the packets they are of, from the error queue; it returns how many.
+func (s *stamps) receive(fd int) int {
+	for i := range min(s.waiting, maxDrained) {
+		s.messages[i].Hdr.SetControllen(maxControl)
+		s.messages[i].Hdr.Flags = 0
 	}
-	rest := unsafe.Slice((*byte)(unsafe.Pointer(&s.control[0])), maxControl)[:min(int(m.Controllen), maxControl)]
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&s.messages[0])),
+		uintptr(min(s.waiting, maxDrained)), unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// stamp returns stamp i and the packet it is of.
+func (s *stamps) stamp(i int) (stamp clock.Real, packet []byte) {
+	o, m := &s.slots[i], &s.messages[i]
+	rest := unsafe.Slice((*byte)(unsafe.Pointer(&o.control[0])), maxControl)[:min(int(m.Hdr.Controllen), maxControl)]
 	for len(rest) >= unix.SizeofCmsghdr {
 		h, data, following, err := unix.ParseOneSocketControlMessage(rest)
 		if err != nil {
@@ -99,33 +118,35 @@ func (s *stamps) next(fd uintptr) (stamp clock.Real, packet []byte, ok bool) {
 		}
 		rest = following
 	}
-	return stamp, s.packet[:min(int(n), maxStamped)], true
+	return stamp, o.packet[:min(int(m.Len), maxStamped)]
 }
 
 // nothing notes that no stamp has come. Where none comes any more the queue is not looked at for ever.
 func (s *stamps) nothing() {
 	if s.vain++; s.vain >= maxVain {
-		s.awaited, s.waiting, s.vain = [maxAwaited]awaited{}, 0, 0
+		s.forget(s.waiting)
+		s.vain = 0
 	}
 }
 
-// drain takes in the transmit stamps that have come.
-func (l *listener) drain(fd uintptr) {
-	for range maxDrained {
-		if l.stamps.waiting == 0 {
-			return
-		}
-		stamp, packet, ok := l.stamps.next(fd)
-		if !ok {
-			l.stamps.nothing()
-			return
-		}
-		l.stamps.vain = 0
+// drain takes in the transmit stamps that have come. now is the present reading.
+func (l *listener) drain(now clock.Reading) {
+	if l.stamps.waiting == 0 {
+		return
+	}
+	n := l.stamps.receive(l.fd)
+	if n == 0 {
+		l.stamps.nothing()
+		return
+	}
+	l.stamps.vain = 0
+	for i := range n {
+		stamp, packet := l.stamps.stamp(i)
 		a, known := l.stamps.found(packet)
 		if !known || stamp == 0 {
 			continue
 		}
-		if sent, ok := l.server.clock.FromKernel(stamp); ok {
+		if sent, ok := l.server.clock.FromKernel(stamp, now); ok {
 			l.server.exchanges.Keep(a.client, a.receive, ntp.SentAt(sent), a.era)
 		}
 	}

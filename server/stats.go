@@ -12,6 +12,7 @@ type Stats struct {
 	Unsynchronised uint64               // answers among them that said "not synchronised"
 	Interleaved    uint64               // answers among them in interleaved mode
 	Kisses         uint64               // kiss-o'-death packets sent; their requests are refused as ntp.TooOften
+	Controls       uint64               // requests of mode 6 answered
 	Refused        [ntp.Refusals]uint64 // requests without an answer, by ntp.Refusal
 	Unstamped      uint64               // requests without a kernel stamp, stamped here
 	Dropped        uint64               // requests the kernel dropped for want of room in the receive buffer, as last told
@@ -30,7 +31,7 @@ func (s Stats) RefusedTotal() uint64 {
 
 // counters is the Stats of one socket while it is being written by its loop.
 type counters struct {
-	answered, unsynchronised, interleaved, kisses, unstamped, receiveErrors, sendErrors atomic.Uint64
+	answered, unsynchronised, interleaved, kisses, controls, unstamped, receiveErrors, sendErrors atomic.Uint64
 
 	dropped atomic.Uint32 // the kernel's own counter has 32 bits and wraps
 	refused [ntp.Refusals]atomic.Uint64
@@ -44,6 +45,7 @@ func (s *Server) Stats() Stats {
 		sum.Unsynchronised += l.count.unsynchronised.Load()
 		sum.Interleaved += l.count.interleaved.Load()
 		sum.Kisses += l.count.kisses.Load()
+		sum.Controls += l.count.controls.Load()
 		sum.Unstamped += l.count.unstamped.Load()
 		sum.Dropped += uint64(l.count.dropped.Load())
 		sum.ReceiveErrors += l.count.receiveErrors.Load()

@@ -11,8 +11,8 @@ import (
 const (
 	exchangeSets  = 8192 // 1.3 MB with their ways
 	exchangeWays  = 4
-	setsPerClient = 64 // so that one address cannot displace the others
-	lockStripes   = 64 // locks, each for every 64th set
+	setsPerClient = 1024 // an eighth of all, so that one address cannot displace the others
+	lockStripes   = 64   // locks, each for every 64th set
 
 	// maxPollTime is how long after an answer its receive time may come back: 2^17 s, the longest poll of RFC 5905, 7.2.
 	maxPollTime = 1 << 17 // s
@@ -35,6 +35,7 @@ type exchange struct {
 	receive Timestamp
 	sent    Timestamp // 0: the way is free
 	era     clock.Era // sent means nothing in another one
+	asked   bool      // it was asked for, and will be again only if that answer was lost
 }
 
 // NewExchanges returns an empty memory; seed is random, so that nobody can choose addresses that fall into one set.
@@ -42,7 +43,7 @@ func NewExchanges(seed [2]uint64) *Exchanges { return &Exchanges{seed: seed} }
 
 // Interleaved reports whether the request of a client asks for an interleaved answer at now. RFC 9769, 2: the origin is
 // the receive time of an earlier answer, and the two other stamps differ. What cannot be a receive time of ours (see
-// Serving.Stamps) costs nothing.
+// Serving.ReceivedAt) costs nothing.
 func (q *Request) Interleaved(now Timestamp) bool {
 	age := int64(now-q.Origin) >> 32
 	return q.Origin&1 == 1 && age >= 0 && age <= maxPollTime && q.Receive != q.Transmit
@@ -55,14 +56,22 @@ func (x *Exchanges) Keep(client [16]byte, receive, sent Timestamp, era clock.Era
 	defer lock.Unlock()
 	oldest := &set[0]
 	for i := range set {
-		if e := &set[i]; e.sent == 0 || int64(e.receive-oldest.receive) < 0 {
+		if e := &set[i]; e.before(oldest) {
 			oldest = e
 		}
-		if oldest.sent == 0 {
-			break
-		}
 	}
-	*oldest = exchange{hash, receive, sent, era}
+	*oldest = exchange{hash, receive, sent, era, false}
+}
+
+// before reports whether e matters less than o: a free way first, then one that was asked for, then the older.
+func (e *exchange) before(o *exchange) bool {
+	switch {
+	case e.sent == 0 || o.sent == 0:
+		return e.sent == 0 && o.sent != 0
+	case e.asked != o.asked:
+		return e.asked
+	}
+	return int64(e.receive-o.receive) < 0
 }
 
 // Sent returns when the answer left that gave client receive, or 0 where that is not known or was in another Era.
@@ -72,6 +81,7 @@ func (x *Exchanges) Sent(client [16]byte, receive Timestamp, era clock.Era) Time
 	defer lock.Unlock()
 	for i := range set {
 		if e := &set[i]; e.client == hash && e.receive == receive && e.era == era {
+			e.asked = true
 			return e.sent
 		}
 	}

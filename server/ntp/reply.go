@@ -1,6 +1,10 @@
 package ntp
 
-import "timeball/pps/clock"
+import (
+	"encoding/binary"
+
+	"timeball/pps/clock"
+)
 
 // Refusal is why a request gets no answer.
 type Refusal uint8
@@ -39,14 +43,23 @@ type Request struct {
 	MonoRoot bool // asks for chrony's field
 }
 
-// Serving is what an answer is made of besides its request.
+// Serving is what answers are made of besides their requests. It is good for all that are made at one instant.
 type Serving struct {
-	Reference *Reference    // may be nil
-	Now       clock.Reading // read after Reference was loaded and right before the answer is sent
-	Received  clock.Real    // when the request arrived
-	Sent      Timestamp     // for an interleaved answer: when the answer before left (see Exchanges); 0: a basic answer
-	Epoch     uint32        // random, one for each start: see MonoRoot
+	ref    *Reference
+	now    clock.Reading
+	epoch  uint32
+	doubt  Doubt
+	header Packet
 }
+
+// Serve returns what answers at now are made of. now must be read after ref was loaded, which may be nil. epoch is random,
+// one for each start: see MonoRoot.
+func Serve(ref *Reference, now clock.Reading, epoch uint32) Serving {
+	return Serving{ref, now, epoch, ref.Check(now), ref.Header(now)}
+}
+
+// Doubt returns why the answers are not synchronised, or Certain.
+func (s *Serving) Doubt() Doubt { return s.doubt }
 
 // MaxAnswer is the length in bytes of the longest answer: a header and chrony's field.
 const MaxAnswer = HeaderLen + monoRootLen
@@ -83,41 +96,51 @@ func Reply(dst, request []byte, ref *Reference, now clock.Reading, received cloc
 	if refusal != Answered {
 		return dst, refusal
 	}
-	return ask.Append(dst, Serving{Reference: ref, Now: now, Received: received}), Answered
+	s := Serve(ref, now, 0)
+	return ask.Append(dst, &s, received, 0), Answered
 }
 
-// Append appends the answer to dst: at most MaxAnswer bytes, and no more than the request has.
-func (q *Request) Append(dst []byte, s Serving) []byte {
-	answer := s.header()
+// Append appends the answer to dst: at most MaxAnswer bytes, and no more than the request has. The request arrived when
+// the served clock showed received. sent makes it an interleaved answer: the transmit time of the answer before (see
+// Exchanges); it is 0 for a basic one.
+func (q *Request) Append(dst []byte, s *Serving, received clock.Real, sent Timestamp) []byte {
+	answer := s.header
 	answer.Version = q.Version
 	answer.Mode = ModeServer
 	answer.Poll = q.Poll
-	answer.Receive, answer.Transmit = s.Stamps()
-	answer.Origin = q.Transmit
-	if s.Sent != 0 {
-		answer.Origin, answer.Transmit = q.Receive, s.Sent
+	answer.Receive = s.ReceivedAt(received)
+	answer.Origin, answer.Transmit = q.Transmit, after(answer.Receive, SentAt(s.now.Real))
+	if sent != 0 {
+		answer.Origin, answer.Transmit = q.Receive, sent
 	}
 	dst = answer.Append(dst)
 	if !q.MonoRoot {
 		return dst
 	}
-	mono := TimestampAt(s.Received - (s.Now.Real - clock.Real(s.Now.Mono)))
-	if s.Reference.Check(s.Now) != Certain {
-		return appendMonoRoot(dst, 0, MaxDispersion, mono, s.Epoch)
+	mono := TimestampAt(received - (s.now.Real - clock.Real(s.now.Mono)))
+	if s.doubt != Certain {
+		return appendMonoRoot(dst, 0, MaxDispersion, mono, s.epoch)
 	}
-	return appendMonoRoot(dst, s.Reference.RootDelay, s.Reference.DispersionAfter(s.since()), mono, s.Epoch)
+	return appendMonoRoot(dst, s.ref.RootDelay, s.ref.DispersionAfter(s.now.Mono.Sub(s.ref.Anchor.Mono)), mono, s.epoch)
 }
 
-// Stamps returns the receive and the transmit time of a basic answer. Clients drop an answer sent before it was received.
-// The last bit, 2^-32 s, tells which is which: it is set in a receive time and clear in a transmit time, so that the
-// origin of a later request shows whether its client is in interleaved mode.
-func (s *Serving) Stamps() (receive, transmit Timestamp) {
-	receive = TimestampAt(min(s.Received, s.Now.Real)) | 1
-	transmit = SentAt(s.Now.Real)
+// SetTransmit makes the basic answer in b say that it leaves when the served clock shows at.
+func SetTransmit(b []byte, at clock.Real) {
+	receive := Timestamp(binary.BigEndian.Uint64(b[32:]))
+	binary.BigEndian.PutUint64(b[40:], uint64(after(receive, SentAt(at))))
+}
+
+// ReceivedAt returns the receive time of a request that arrived when the served clock showed r. Its last bit, 2^-32 s, is
+// set and that of a transmit time is clear, so that the origin of a later request shows whether its client is in interleaved
+// mode.
+func (s *Serving) ReceivedAt(r clock.Real) Timestamp { return TimestampAt(min(r, s.now.Real)) | 1 }
+
+// after returns transmit, or the instant after receive: clients drop an answer sent before it was received.
+func after(receive, transmit Timestamp) Timestamp {
 	if int64(transmit-receive) < 0 {
-		transmit = receive + 1
+		return receive + 1
 	}
-	return receive, transmit
+	return transmit
 }
 
 // SentAt returns the transmit time of an answer that left when the served clock showed r.
@@ -128,29 +151,25 @@ func SentAt(r clock.Real) Timestamp {
 	return 2 // 0 would read as "unknown"
 }
 
-// since returns the time since the Reference was published.
-func (s *Serving) since() clock.Seconds { return s.Now.Mono.Sub(s.Reference.Anchor.Mono) }
-
-// header returns the part of an answer that does not depend on the request.
-func (s *Serving) header() Packet {
-	ref, now := s.Reference, s.Now
-	if ref.Check(now) != Certain {
+// Header returns the part of an answer at now that does not depend on the request. r may be nil.
+func (r *Reference) Header(now clock.Reading) Packet {
+	if r.Check(now) != Certain {
 		p := Packet{Leap: LeapUnsynchronised, Precision: unknownPrecision, RootDispersion: ShortUp(MaxDispersion)}
-		if ref != nil {
-			p.Precision = ref.Precision
+		if r != nil {
+			p.Precision = r.Precision
 		}
 		return p
 	}
 	p := Packet{
-		Leap:           ref.leapIndicator(now.Real),
-		Stratum:        ref.Stratum,
-		Precision:      ref.Precision,
-		RootDelay:      ShortUp(ref.RootDelay),
-		RootDispersion: ShortUp(ref.DispersionAfter(s.since())),
-		ReferenceID:    ref.ReferenceID,
+		Leap:           r.leapIndicator(now.Real),
+		Stratum:        r.Stratum,
+		Precision:      r.Precision,
+		RootDelay:      ShortUp(r.RootDelay),
+		RootDispersion: ShortUp(r.DispersionAfter(now.Mono.Sub(r.Anchor.Mono))),
+		ReferenceID:    r.ReferenceID,
 	}
-	if ref.ReferenceAt != 0 {
-		p.Reference = TimestampAt(min(ref.ReferenceAt, now.Real))
+	if r.ReferenceAt != 0 {
+		p.Reference = TimestampAt(min(r.ReferenceAt, now.Real))
 	}
 	return p
 }

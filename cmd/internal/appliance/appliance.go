@@ -97,6 +97,8 @@ type Unit struct {
 type published struct {
 	snapshot  *timing.Snapshot
 	reference *ntp.Reference
+	pulses    reach
+	labels    reach
 }
 
 // New makes a unit and opens its sockets, so that an address in use is found here; Run starts it and closes them.
@@ -132,6 +134,7 @@ func (u *Unit) listen() (err error) {
 		return nil
 	}
 	u.server = server.New(u.cfg.Server, u.board.Served(), &u.reference, u.cfg.Log)
+	u.server.Describe(u.describe)
 	if err := u.server.Listen(); err != nil {
 		if u.page != nil {
 			u.page.Close()
@@ -240,7 +243,13 @@ func (u *Unit) feed(e timing.Event) {
 func (u *Unit) publish() {
 	s := u.engine.Snapshot()
 	ref := publish.Publish(&s.Estimate, u.cfg.Publish)
-	u.published.Store(&published{s, &ref})
+	next := &published{snapshot: s, reference: &ref}
+	if last := u.published.Load(); last != nil {
+		next.pulses, next.labels = last.pulses, last.labels
+	}
+	next.pulses.note(s.Estimate.At.Mono, s.Counters.Accepted)
+	next.labels.note(s.Estimate.At.Mono, s.Counters.Marks)
+	u.published.Store(next)
 	u.reference.Store(&ref)
 	if !u.wasLocked && s.Estimate.Mode == discipline.Locked {
 		u.wasLocked = true

@@ -82,7 +82,7 @@ func TestSimulatedClockConvertsStamps(t *testing.T) {
 			t.Helper()
 			came, shown := clock.Real(time.Now().UnixNano()), served.Now().Real
 			time.Sleep(3 * time.Millisecond)
-			got, ok := served.FromKernel(came)
+			got, ok := served.FromKernel(came, served.Now())
 			if ok != want || ok && math.Abs(float64(got.Sub(shown))) > 1e-9 {
 				t.Errorf("%s: %d, %v, want %d, %v", name, got, ok, shown, want)
 			}
@@ -93,14 +93,14 @@ func TestSimulatedClockConvertsStamps(t *testing.T) {
 		for served.Now().Era == 0 && time.Since(began) < lockWithin {
 			time.Sleep(time.Millisecond)
 		}
-		if _, ok := served.FromKernel(clock.Real(time.Now().UnixNano() - int64(10*time.Millisecond))); ok {
+		if _, ok := served.FromKernel(clock.Real(time.Now().UnixNano()-int64(10*time.Millisecond)), served.Now()); ok {
 			t.Error("a stamp of the last era is taken")
 		}
 		time.Sleep(10 * time.Millisecond)
 		try("after the step", true)
 		now := time.Now().UnixNano()
 		for _, stamp := range []int64{now + 1000, now - 1_100_000_000} {
-			if _, ok := served.FromKernel(clock.Real(stamp)); ok {
+			if _, ok := served.FromKernel(clock.Real(stamp), served.Now()); ok {
 				t.Errorf("a stamp %d ns old is taken", now-stamp)
 			}
 		}
@@ -147,8 +147,11 @@ func (b fakeBoard) Clock() discipline.Clock                                { ret
 func (b fakeBoard) Served() server.Clock                                   { return b }
 func (b fakeBoard) Run(ctx context.Context, take func(timing.Event)) error { return b.run(ctx, take) }
 
-func (b fakeBoard) Now() clock.Reading                             { now, _ := b.Read(); return now }
-func (b fakeBoard) FromKernel(stamp clock.Real) (clock.Real, bool) { return stamp, true }
+func (b fakeBoard) Now() clock.Reading { now, _ := b.Read(); return now }
+
+func (b fakeBoard) FromKernel(stamp clock.Real, _ clock.Reading) (clock.Real, bool) {
+	return stamp, true
+}
 
 func TestUnitEndsWhenItsBoardFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -140,8 +140,7 @@ func (c *hardwareClock) readWhole() clock.Reading {
 
 // FromKernel implements server.Clock: the kernel stamps packets with the very clock that is served. Until an Era is older
 // than any packet that waits, nobody can tell in which one a stamp was taken.
-func (c *hardwareClock) FromKernel(stamp clock.Real) (clock.Real, bool) {
-	now := c.Now()
+func (c *hardwareClock) FromKernel(stamp clock.Real, now clock.Reading) (clock.Real, bool) {
 	age := now.Real.Sub(stamp)
 	young := now.Era != 0 && now.Mono.Sub(clock.Mono(c.eraFrom.Load())) < maxStampAge
 	return stamp, age >= 0 && age < maxStampAge && !young

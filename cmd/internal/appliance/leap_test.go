@@ -93,7 +93,7 @@ func TestOpenLeapSecondIsTheReason(t *testing.T) {
 	u := newUnit(t, simConfig(t, "perfect"), newSim(t, "perfect", 1))
 	s := *u.Snapshot()
 	s.Estimate.HasOffset, s.Estimate.Until, s.Estimate.Reason = true, 1, "a leap second before 2027-07-01 has one witness only"
-	p := published{&s, u.published.Load().reference}
+	p := published{snapshot: &s, reference: u.published.Load().reference}
 	u.published.Store(&p)
 	if got := u.Status().Reason; got != s.Estimate.Reason {
 		t.Errorf("reason %q", got)

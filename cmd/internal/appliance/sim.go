@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"timeball/board/sim"
@@ -26,6 +27,8 @@ type SimBoard struct {
 	start timescale.UTC // truth at began
 	began time.Time
 	pace  int64 // seconds of truth per second; 1 unless nobody is served
+
+	ahead atomic.Int64 // this machine's CLOCK_REALTIME minus truth at the last reading, ns
 }
 
 // NewSimBoard returns a board in a world made from cfg. Where cfg.Start is 0 the world begins now.
@@ -93,18 +96,20 @@ type simClock SimBoard
 
 // Now implements server.Clock.
 func (c *simClock) Now() clock.Reading {
-	return c.world.Clock().ReadAt((*SimBoard)(c).truth(time.Now()))
+	now := time.Now()
+	at := (*SimBoard)(c).truth(now)
+	c.ahead.Store(now.UnixNano() - int64(at))
+	return c.world.Clock().ReadAt(at)
 }
 
 // FromKernel implements server.Clock: the stamp's age on this machine is its age in the world.
-func (c *simClock) FromKernel(stamp clock.Real) (clock.Real, bool) {
-	now := time.Now()
-	age := now.UnixNano() - int64(stamp)
-	at := (*SimBoard)(c).truth(now) - timescale.UTC(age)
-	if age < 0 || age > int64(time.Second) || at < c.world.Clock().EraBegan() {
+func (c *simClock) FromKernel(stamp clock.Real, now clock.Reading) (clock.Real, bool) {
+	at := timescale.UTC(int64(stamp) - c.ahead.Load())
+	came := c.world.Clock().ReadAt(at)
+	if came.Mono > now.Mono || now.Mono-came.Mono > clock.Mono(time.Second) || at < c.world.Clock().EraBegan() {
 		return 0, false
 	}
-	return c.world.Clock().ReadAt(at).Real, true
+	return came.Real, true
 }
 
 // monitored is a clock that may only be looked at.

@@ -52,7 +52,7 @@ func (r *rushed) Clock() discipline.Clock { return r.world.Clock() }
 func (r *rushed) Served() server.Clock    { return r }
 func (r *rushed) Now() clock.Reading      { return r.world.Clock().ReadAt(timescale.UTC(r.now.Load())) }
 
-func (r *rushed) FromKernel(stamp clock.Real) (clock.Real, bool) { return stamp, true }
+func (r *rushed) FromKernel(stamp clock.Real, _ clock.Reading) (clock.Real, bool) { return stamp, true }
 
 func (r *rushed) Run(ctx context.Context, take func(timing.Event)) error {
 	for at := r.begin; at < r.end && ctx.Err() == nil; at += timescale.UTC(50 * time.Millisecond) {

@@ -43,7 +43,9 @@ func (h hostClock) Now() (now clock.Reading) {
 	return now
 }
 
-func (h hostClock) FromKernel(stamp clock.Real) (clock.Real, bool) { return stamp + h.shift, true }
+func (h hostClock) FromKernel(stamp clock.Real, _ clock.Reading) (clock.Real, bool) {
+	return stamp + h.shift, true
+}
 
 func gettime(id int32) int64 {
 	var ts unix.Timespec
