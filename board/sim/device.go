@@ -24,12 +24,13 @@ const (
 	KindUBX10              // CFG-VALSET only
 	KindCASIC1             // AT6558: NAV, TIM
 	KindCASIC2             // its successor: NAV2, TIM2
+	KindMTK                // MT3339 and its like: NMEA, and PMTK commands
 	kinds
 )
 
 // String returns the kind's name.
 func (k Kind) String() string {
-	return [kinds]string{"nmea", "ubx-6", "ubx-7", "ubx-8", "ubx-9", "ubx-10", "casic-1", "casic-2"}[k]
+	return [kinds]string{"nmea", "ubx-6", "ubx-7", "ubx-8", "ubx-9", "ubx-10", "casic-1", "casic-2", "mtk"}[k]
 }
 
 // Kinds returns all kinds of receivers.
@@ -53,14 +54,14 @@ func KindNamed(name string) (Kind, error) {
 
 // ubx says whether it is of u-blox, casic whether it is of CASIC.
 func (k Kind) ubx() bool   { return k >= KindUBX6 && k <= KindUBX10 }
-func (k Kind) casic() bool { return k >= KindCASIC1 }
+func (k Kind) casic() bool { return k == KindCASIC1 || k == KindCASIC2 }
 
 // DeviceConfig says what a Device is and how it is set when the power comes.
 type DeviceConfig struct {
 	Kind   Kind
 	Seed   uint64        // of its satellites
 	Baud   int           // 0: as the maker delivers it, 9600, or 38400 from u-blox generation 9 on
-	Binary bool          // it speaks its binary protocol alone, as set and saved by someone before; otherwise NMEA alone
+	Binary bool          // it speaks its binary protocol alone, if it has one, as set and saved by someone before; otherwise NMEA alone
 	Delay  time.Duration // from the pulse to the first byte's start; negative: of the pulse to come
 	Deaf   bool          // nobody has connected the wire to it
 	// Backwards turns the sign of the quantisation error: positive is a late pulse. Otherwise it is an early one, as of
@@ -119,10 +120,10 @@ func NewDevice(cfg DeviceConfig) *Device {
 // reset gives the device the settings with which it was made.
 func (d *Device) reset() {
 	d.set = settings{
-		baud: d.cfg.Baud, interval: 1000, binary: d.cfg.Kind != KindNMEA, text: true, sentences: d.cfg.Kind.usualSentences(),
+		baud: d.cfg.Baud, interval: 1000, binary: d.cfg.Kind.ubx() || d.cfg.Kind.casic(), text: true, sentences: d.cfg.Kind.usualSentences(),
 		rates: map[uint16]int{}, systems: allSystems, pulse: usualPulse, pulseCASIC: usualPulseCASIC,
 	}
-	if d.cfg.Binary && d.cfg.Kind != KindNMEA {
+	if d.cfg.Binary && d.set.binary {
 		d.set.sentences = map[string]int{}
 		d.set.text = d.cfg.Kind.casic() // which take both protocols as one
 		for _, id := range d.usual() {

@@ -159,7 +159,7 @@ func TestDeviceTellsPulseLeapAndHealth(t *testing.T) {
 	}
 	leap := june.Midnight() + 11*timescale.Day
 	for _, kind := range Kinds() {
-		if kind == KindNMEA {
+		if !kind.ubx() && !kind.casic() {
 			continue
 		}
 		t.Run(kind.String(), func(t *testing.T) {
@@ -371,6 +371,18 @@ func TestDeviceObeys(t *testing.T) {
 		{"deaf", DeviceConfig{Kind: KindCASIC1, Deaf: true, Baud: 38400}, append(silence, nmea.AppendPCASBaud(nil, 4800)...), changed{
 			Baud: 38400, Interval: 1000, Packets: []string{"GBGSV", "GNGGA", "GNGSA", "GNRMC", "GNZDA", "GPGSV", "GPTXT"},
 		}},
+		{
+			"PMTK314 and PMTK220",
+			DeviceConfig{Kind: KindMTK, Baud: 38400},
+			nmea.AppendSentence(nmea.AppendSentence(nil, "PMTK314,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,1,0"), "PMTK220,500"),
+			changed{Baud: 38400, Interval: 500, Packets: []string{"GPRMC", "GPZDA"}},
+		},
+		{
+			"PMTK251",
+			DeviceConfig{Kind: KindMTK},
+			nmea.AppendSentence(nil, "PMTK251,57600"),
+			changed{Baud: 57600, Interval: 1000, Packets: []string{"GPGGA", "GPGSA", "GPGSV", "GPRMC"}},
+		},
 		{"another maker's commands", DeviceConfig{Kind: KindUBX8}, silence, changed{
 			Baud: 9600, Interval: 1000, Packets: append(slices.Clone(text), "GAGSV", "GBGSV", "GPGSV"),
 		}},
@@ -424,13 +436,13 @@ func TestDeviceMishearsCommandsAtAnotherRate(t *testing.T) {
 func TestDeviceIntroducesItself(t *testing.T) {
 	question := map[Kind][]byte{
 		KindCASIC1: nmea.AppendPCASQuery(nil, nmea.PCASHardware),
-		KindCASIC2: casic.AppendPoll(nil, casic.IDMonVER),
+		KindCASIC2: casic.AppendPoll(nil, casic.IDMonVER), KindMTK: nmea.AppendSentence(nil, "PMTK605"),
 	}
 	want := map[Kind][2]string{ // asked, and at its start
 		KindUBX6: {"u-blox generation 6", "u-blox UBX-G60xx"}, KindUBX7: {"u-blox generation 7", "u-blox UBX-G70xx"},
 		KindUBX8: {"u-blox NEO-M8T-0", "u-blox NEO-M8T-0"}, KindUBX9: {"u-blox ZED-F9T", "u-blox ZED-F9T"},
 		KindUBX10: {"u-blox generation 10, SPG 5.10", "u-blox"}, KindCASIC1: {"CASIC ATGM336H", "CASIC AT6558R-5N-32-1C510800"},
-		KindCASIC2: {"CASIC ATGM332D-F8N", "CASIC AT9880B-5N-32-1C580901"}, KindNMEA: {"", ""},
+		KindCASIC2: {"CASIC ATGM332D-F8N", "CASIC AT9880B-5N-32-1C580901"}, KindNMEA: {"", ""}, KindMTK: {"MediaTek", "MediaTek"},
 	}
 	for _, kind := range Kinds() {
 		for i := range 2 {
@@ -581,6 +593,8 @@ func FuzzDeviceObeys(f *testing.F) {
 	f.Add(uint8(KindCASIC1), []byte{0x06, 0x01, 4, 1, 3, 0xFF, 0xFF, 0x06, 0x04, 4, 1, 0, 0, 0})
 	f.Add(uint8(KindCASIC2), []byte("PCAS03,9,-1,,,,99999999999999999999,1*"))
 	f.Add(uint8(KindUBX6), []byte("PUBX,41,1,FFFF,FFFF,4800,0"))
+	f.Add(uint8(KindMTK), []byte("PMTK314"))
+	f.Add(uint8(KindMTK), []byte("PMTK251,0*"))
 	f.Fuzz(func(t *testing.T, kind uint8, data []byte) {
 		d := NewDevice(DeviceConfig{Kind: Kind(kind % uint8(kinds)), Baud: 460800, Binary: kind&0x80 != 0})
 		commands := nmea.AppendSentence(slices.Clone(data), string(data))

@@ -27,7 +27,7 @@ func (k Kind) usualSentences() map[string]int {
 // sees says whether the device receives a system, by its talker.
 func (d *Device) sees(talker string) bool {
 	switch d.cfg.Kind {
-	case KindUBX6, KindUBX7:
+	case KindUBX6, KindUBX7, KindMTK:
 		return talker == "GP"
 	case KindCASIC1:
 		return talker == "GP" && d.set.systems&nmea.PCASGPS != 0 || talker == "GB" && d.set.systems&nmea.PCASBeiDou != 0
@@ -52,7 +52,7 @@ func (d *Device) look(m Moment) (sky []constellation) {
 // sentence makes the sentences of a kind.
 func (d *Device) sentence(kind string, m Moment, say func([]byte)) {
 	talker := "GN"
-	if d.cfg.Kind == KindUBX6 || d.cfg.Kind == KindUBX7 {
+	if !d.sees("GB") && !d.cfg.Kind.casic() {
 		talker = "GP"
 	}
 	if kind == "TXT" {
@@ -71,6 +71,9 @@ func antennaWord(a gnss.Antenna) string {
 
 // banner returns the texts of a start.
 func (d *Device) banner() (b []byte) {
+	if d.cfg.Kind == KindMTK {
+		return nmea.AppendSentence(nmea.AppendSentence(nil, "PMTK011,MTKGPS"), "PMTK010,001")
+	}
 	for _, line := range d.cfg.Kind.texts() {
 		talker := "GN"
 		if d.cfg.Kind.casic() {
@@ -94,7 +97,7 @@ func (k Kind) texts() []string {
 	return []string{"GNSS receiver"}
 }
 
-// obeyText does what a sentence asks for: PCAS of CASIC, PUBX of u-blox.
+// obeyText does what a sentence asks for: PCAS of CASIC, PUBX of u-blox, PMTK of MediaTek.
 func (d *Device) obeyText(sentence string) {
 	body, _, _ := strings.Cut(strings.TrimPrefix(sentence, "$"), "*")
 	f := strings.Split(body, ",")
@@ -103,6 +106,8 @@ func (d *Device) obeyText(sentence string) {
 		d.obeyPCAS(f[0], f[1:])
 	case d.cfg.Kind.ubx() && f[0] == "PUBX" && len(f) > 1:
 		d.obeyPUBX(f[1], f[2:])
+	case d.cfg.Kind == KindMTK && strings.HasPrefix(f[0], "PMTK"):
+		d.obeyPMTK(strings.TrimPrefix(f[0], "PMTK"), f[1:])
 	}
 }
 
@@ -167,8 +172,61 @@ func (d *Device) introduce(what int) {
 	}
 }
 
-// obeyPUBX does what 40, the rate of a sentence, and 41, the port, ask for. They are not answered.
+// pmtkSentences are the places in PMTK314 of the sentences that are simulated.
+var pmtkSentences = map[string]int{"GLL": 0, "RMC": 1, "VTG": 2, "GGA": 3, "GSA": 4, "GSV": 5, "GST": 7, "ZDA": 17}
+
+// obeyPMTK does what a command of MediaTek's packet list asks for and says whether it was done: 3 yes, 2 it could not be,
+// 1 there is no such command.
+func (d *Device) obeyPMTK(command string, f []string) {
+	done, n := 3, number(f, 0)
+	switch command {
+	case "101", "102", "103", "104":
+		d.restart()
+		return
+	case "605":
+		d.reply(nmea.AppendSentence(nil, "PMTK705,AXN_2.31_3339_13101700,5632,PA6H,1.0"))
+		return
+	case "251":
+		if n == 0 {
+			n = d.cfg.Baud
+		}
+		if possible(n) {
+			d.change(n)
+		}
+		return
+	case "220":
+		if n < 100 || n > 10_000 {
+			done = 2
+		} else {
+			d.set.interval = n
+		}
+	case "314":
+		d.ratesPMTK(f)
+	default:
+		done = 1
+	}
+	d.reply(nmea.AppendSentence(nil, "PMTK001,"+command+","+strconv.Itoa(done)))
+}
+
+// ratesPMTK sets how often sentences are sent; -1 is as delivered.
+func (d *Device) ratesPMTK(f []string) {
+	if len(f) > 0 && f[0] == "-1" {
+		d.set.sentences = d.cfg.Kind.usualSentences()
+		return
+	}
+	for kind, i := range pmtkSentences {
+		if rate := number(f, i); rate >= 0 && rate <= 5 {
+			d.set.sentences[kind] = rate
+		}
+	}
+}
+
+// obeyPUBX answers a request for 00, the position, and does what 40, the rate of a sentence, and 41, the port, ask for;
+// these are not answered.
 func (d *Device) obeyPUBX(number string, f []string) {
+	if number == "00" && len(f) == 0 && d.set.text {
+		d.reply(d.pubxPosition())
+	}
 	switch {
 	case number == "40" && len(f) >= 3: // sentence, then the rates on DDC and on UART 1
 		if rate, err := strconv.ParseUint(f[2], 10, 8); err == nil && has(ubxSentences, f[0]) {
@@ -182,6 +240,18 @@ func (d *Device) obeyPUBX(number string, f []string) {
 			d.change(baud)
 		}
 	}
+}
+
+// pubxPosition makes PUBX,00 with the fields that GGA has as well.
+func (d *Device) pubxPosition() []byte {
+	gga := strings.Split(string(d.talker.append(nil, "GGA", "GP", d.last, d.sky)), ",")
+	state := "G3"
+	if !d.last.Fix {
+		state = "NF"
+	}
+	used := strings.TrimPrefix(gga[7], "0")
+	place := strings.Join(gga[1:6], ",")
+	return nmea.AppendSentence(nil, "PUBX,00,"+place+",92.4,"+state+",1.5,2.2,0.01,0.00,0.000,,0.80,1.10,0.60,"+used+",0,0")
 }
 
 // has says whether a kind of sentence is in a table.

@@ -5,7 +5,7 @@
 // week every time. Offsets are local minus truth; frequencies are fractional, positive runs fast. The true error of the
 // clock, the capture latency and the noise are known here and shown to nobody on the board.
 //
-// The receiver is a Talker, which speaks NMEA, a Recording, or a Device: one of eight kinds behind a UART, which speaks
+// The receiver is a Talker, which speaks NMEA, a Recording, or a Device: one of nine kinds behind a UART, which speaks
 // NMEA, UBX or CASIC at a baud rate and obeys commands until its power goes. It says what such receivers say; how well they
 // receive is not simulated.
 //

@@ -14,6 +14,7 @@ import (
 	"timeball/gnss/receiver"
 	"timeball/gnss/scan"
 	"timeball/gnss/timescale"
+	"timeball/gnss/ubx"
 	"timeball/pps/clock"
 )
 
@@ -212,6 +213,8 @@ func identity(k Kind) string {
 		return "u-blox "
 	case k.casic():
 		return "CASIC"
+	case k == KindMTK:
+		return "MediaTek"
 	}
 	return ""
 }
@@ -274,6 +277,8 @@ func (b *findBench) silence(kind Kind) {
 		}
 	case kind.casic():
 		d.Write(d.Busy(), d.Baud(), nmea.AppendPCASRates(nil, nmea.Rates{}))
+	case kind == KindMTK:
+		d.Write(d.Busy(), d.Baud(), nmea.AppendSentence(nil, "PMTK314,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0"))
 	}
 	b.now = max(b.now, d.Busy()) + second/10
 	d.Read(b.now, d.Baud())
@@ -292,7 +297,7 @@ func TestSilentReceiversAreToldToSpeak(t *testing.T) {
 				b := newFindBench(t, d, 0)
 				b.silence(kind)
 				worst = max(worst, b.found())
-				if w := b.finder.Worked(); w.Protocol == "nmea" || !strings.HasPrefix(w.Identity, identity(kind)) {
+				if w := b.finder.Worked(); (w.Protocol == "nmea") != (kind == KindMTK) || !strings.HasPrefix(w.Identity, identity(kind)) {
 					t.Errorf("%d baud: found %+v", baud, w)
 				}
 				told := b.now + 20*second
@@ -304,6 +309,23 @@ func TestSilentReceiversAreToldToSpeak(t *testing.T) {
 			}
 			t.Logf("found within %.1f s", float64(worst)/1e9)
 		})
+	}
+}
+
+// A u-blox receiver that was told to send neither UBX nor any sentence answers PUBX,00 alone.
+func TestReceiverWithoutUBXIsToldToSpeak(t *testing.T) {
+	for _, kind := range Kinds() {
+		if !kind.ubx() {
+			continue
+		}
+		d := NewDevice(DeviceConfig{Kind: kind, Baud: 38400, Delay: 70 * time.Millisecond})
+		b := newFindBench(t, d, 0)
+		b.silence(kind)
+		d.Write(b.now, 38400, nmea.AppendPUBXPort(nil, ubx.ProtoNMEA, 38400))
+		b.found()
+		if w := b.finder.Worked(); w.Protocol != "nmea" || w.Identity != "u-blox" {
+			t.Errorf("%v: found %+v", kind, w)
+		}
 	}
 }
 

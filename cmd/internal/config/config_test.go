@@ -197,7 +197,7 @@ func TestParseRefuses(t *testing.T) {
 		{"baud", "gnss.baud = 9601", "config: gnss.baud: 9601: neither 0 nor one of [4800 9600 19200 38400 57600 115200 230400 460800 921600]"},
 		{
 			"simulated receiver", "sim.receiver = \"ubx\"",
-			`config: sim.receiver: no receiver "ubx": known are [nmea ubx-6 ubx-7 ubx-8 ubx-9 ubx-10 casic-1 casic-2]`,
+			`config: sim.receiver: no receiver "ubx": known are [nmea ubx-6 ubx-7 ubx-8 ubx-9 ubx-10 casic-1 casic-2 mtk]`,
 		},
 		{"pulse source", "pps.source = \"polled\"", `config: pps.source: "polled": not "gpio"`},
 		{"header pin", "pps.line = \"P1_6\"", `config: pps.line: "P1_6": this header pin is GROUND, not a GPIO`},

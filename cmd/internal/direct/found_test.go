@@ -18,7 +18,7 @@ func TestUnitFindsItsReceiverAndLocks(t *testing.T) {
 	const changed, failed, end = 900, 1200, 1500 // s
 	names := map[sim.Kind]string{
 		sim.KindUBX6: "u-blox generation 6", sim.KindUBX7: "u-blox generation 7", sim.KindUBX8: "u-blox NEO-M8T-0",
-		sim.KindUBX9: "u-blox ZED-F9T", sim.KindUBX10: "u-blox generation 10", sim.KindCASIC1: "CASIC", sim.KindCASIC2: "CASIC",
+		sim.KindUBX9: "u-blox ZED-F9T", sim.KindUBX10: "u-blox generation 10", sim.KindCASIC1: "CASIC", sim.KindCASIC2: "CASIC", sim.KindMTK: "MediaTek",
 	}
 	for _, kind := range sim.Kinds() {
 		for i, baud := range []int{4800, 9600, 38400, 115200, 460800} {

@@ -63,7 +63,7 @@ func TestUnitRunsOnEveryProtocolAlone(t *testing.T) {
 	usual := run(sim.NewTalker(1, 38400, 120*time.Millisecond), true)
 	for _, kind := range sim.Kinds() {
 		for _, rtc := range []bool{true, false} {
-			if kind == sim.KindNMEA && !rtc { // it says nothing of the leap seconds
+			if (kind == sim.KindNMEA || kind == sim.KindMTK) && !rtc { // they say nothing of the leap seconds
 				continue
 			}
 			t.Run(fmt.Sprintf("%v rtc=%v", kind, rtc), func(t *testing.T) {
@@ -128,8 +128,8 @@ func TestUnitSeesTroubleInEveryProtocol(t *testing.T) {
 			{sim.FaultFlat, "flat-signals", 10},
 		} {
 			switch kind {
-			case sim.KindNMEA:
-				if c.within == 2 { // this one says nothing of its antenna
+			case sim.KindNMEA, sim.KindMTK:
+				if c.within == 2 { // these say nothing of their antenna
 					continue
 				}
 			case sim.KindCASIC1:
