@@ -90,7 +90,10 @@ func TestRunKeepsItsManners(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			settled := func() bool { up := time.Since(began); return up > 5*time.Minute && (up < lost || up > lost+time.Minute) }
+			settled := func() bool {
+				up := time.Since(began)
+				return up > 5*time.Minute && (up < lost || up > lost+time.Minute)
+			}
 			s.Run(ctx, settled, func(r Report) { reports = append(reports, r) })
 		}()
 		time.Sleep(2 * time.Hour)
