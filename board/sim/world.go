@@ -30,6 +30,7 @@ type Config struct {
 	HostBaud int            // at which the board listens to a Device; 0: at the Device's own rate at Start
 	Sensors  bool           // temperature and utilisation are delivered
 	RTC      bool           // the board has a battery-backed clock that was right to 0.2 s
+	Servers  []Server       // that are asked for the time
 	Faults   []Fault
 }
 
@@ -106,6 +107,9 @@ func New(cfg Config) *World {
 	rtcError := time.Duration((w.errors.Float64()*2 - 1) * 0.2e9)
 	if cfg.RTC {
 		w.at(appointment{at: cfg.Start, do: (*World).readRTC, by: rtcError})
+	}
+	for _, s := range cfg.Servers {
+		w.at(appointment{at: cfg.Start + firstAnswer, do: s.ask})
 	}
 	w.cfg.Faults = slices.Clone(cfg.Faults)
 	for i, f := range w.cfg.Faults {

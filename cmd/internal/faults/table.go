@@ -193,6 +193,7 @@ func trials() []trial {
 	)
 	add(receiverTrials()...)
 	add(secondTrials()...)
+	all = append(all, witnessTrials()...)
 	for i := range all {
 		all[i].known = known[all[i].name]
 	}
@@ -300,9 +301,12 @@ var known = map[string]string{
 	"offset-beyond-limit": forgotten,
 	"drawn/drag":          dragged,
 	"drawn/offset":        forgotten,
+	"witness/1s-off":      lone,
+	"witness/-1s-off":     lone,
 }
 
 const (
+	lone      = "one witness alone is believed when it differs by one second: a message may be that late"
 	dragged   = "the loop follows a pulse that is dragged: nothing limits it by the frequency's prior"
 	forgotten = "a pulse that is off by more than the limit ends the holdover at once; while the unit acquires it the bound may be short"
 )

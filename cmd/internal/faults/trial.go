@@ -32,10 +32,11 @@ type trial struct {
 	faults  []sim.Fault // their times count from the fault on
 	fix     int         // seconds until the receiver has a fix, cold starts only
 	noRTC   bool
-	bytes   bool   // the receiver speaks NMEA, where reports would do
-	device  string // the receiver speaks this: nmea, or a sim.Kind in its binary protocol; "" = as bytes says
-	quarter        // whose end it runs over
-	twin    bool   // the same unit is also run without the fault, to see how far that moves the clock
+	servers []sim.Server // other clocks that are asked
+	bytes   bool         // the receiver speaks NMEA, where reports would do
+	device  string       // the receiver speaks this: nmea, or a sim.Kind in its binary protocol; "" = as bytes says
+	quarter              // whose end it runs over
+	twin    bool         // the same unit is also run without the fault, to see how far that moves the clock
 
 	wanted    string             // the figure, in words
 	share     float64            // least share of answers that are synchronised and honest, from the fault on
@@ -54,7 +55,7 @@ func (c *trial) config(seed uint64, faults bool) (direct.Config, error) {
 	}
 	cfg := direct.Config{
 		World: sim.Config{
-			Model: m, Seed: seed, Start: start, E0: 50 * time.Millisecond, Y0: 1e-5, Sensors: true, RTC: !c.noRTC,
+			Model: m, Seed: seed, Start: start, E0: 50 * time.Millisecond, Y0: 1e-5, Sensors: true, RTC: !c.noRTC, Servers: c.servers,
 			FixAfter: time.Duration(c.fix) * time.Second,
 		},
 		Engine: timing.Default(), Publish: publish.Default(), Seconds: c.warm + c.after,
