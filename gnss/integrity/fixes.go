@@ -17,9 +17,10 @@ type fixes struct {
 	good     bool
 	counted  bool // a fix has said how many satellites it uses
 
-	trackedAt clock.Mono // of the last view
-	tracked   int        // satellites in it that were received
-	received  bool       // a view has had one that was
+	viewedAt   clock.Mono // the last view
+	empty      int        // views since one had a satellite that was received
+	receivedAt clock.Mono // when that was
+	received   bool       // there was one
 }
 
 const (
@@ -27,7 +28,23 @@ const (
 	few, enough = 5, 6
 	// fixLifetime is how long a fix speaks for what other messages of its second leave open.
 	fixLifetime = 1.5 // s
+	// nothingFor is for how long views have to have been empty: some receivers list one system a second, and some have none
+	// of a system.
+	nothingFor = 5 // s
 )
+
+// view notes how many satellites a view receives.
+func (f *fixes) view(at clock.Mono, received int) {
+	f.viewedAt = at
+	if f.empty++; received > 0 {
+		f.empty, f.receivedAt, f.received = 0, at, true
+	}
+}
+
+// deaf says that a receiver that has received satellites receives none any more.
+func (f *fixes) deaf(at clock.Mono) bool {
+	return f.received && f.empty > 1 && at.Sub(f.receivedAt) >= nothingFor && at.Sub(f.viewedAt) <= farthest
+}
 
 // fix takes a fix.
 func (m *Monitor) fix(at clock.Mono, f *gnss.Fix) {
@@ -44,14 +61,14 @@ func (m *Monitor) satellites(at clock.Mono, f *gnss.Fix) {
 	fixes := &m.fixes
 	fixes.counted = fixes.counted || f.SatellitesUsed >= 0
 	vouched := f.Valid || fixes.valid && at.Sub(fixes.validAt) <= fixLifetime // another message of this second says A
-	seen := fixes.received && at.Sub(fixes.trackedAt) <= farthest
+	hears := fixes.received && fixes.empty == 0 && at.Sub(fixes.viewedAt) <= farthest
 	switch {
 	case vouched && f.SatellitesUsed == 0:
 		m.holds(at, fixWithoutSatellites, Holdover, "the receiver reports a fix with no satellite in use")
 	case !f.Valid:
-	case seen && fixes.tracked == 0:
+	case fixes.deaf(at):
 		m.holds(at, fixWithoutSatellites, Holdover, "the receiver reports a fix and receives no satellite")
-	case f.SatellitesUsed > 0 || seen && !fixes.counted:
+	case f.SatellitesUsed > 0 || hears && !fixes.counted:
 		m.see(at, fixWithoutSatellites, no)
 	}
 }

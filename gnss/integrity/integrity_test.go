@@ -332,6 +332,38 @@ func TestCollapseEnds(t *testing.T) {
 	b.want("")
 }
 
+// Some receivers list one system a second, and some of them have no satellite in view.
+func TestSystemsListedInTurnAreNoCollapse(t *testing.T) {
+	b := newBench(t)
+	systems := []string{"GPS", "BeiDou", "Galileo", "GLONASS", "QZSS"}
+	lists := map[string][]gnss.Satellite{}
+	for i, s := range systems[:4] {
+		for j := range 5 {
+			lists[s] = append(lists[s], gnss.Satellite{System: s, ID: j + 1, Elevation: 15 * j, Azimuth: 1 + i, CN0: 35 + float64(2*j), Used: true})
+		}
+	}
+	turn := func(seconds int) {
+		for i := range seconds {
+			b.sky = lists[systems[i%5]]
+			b.run(1)
+		}
+	}
+	turn(300)
+	b.want("")
+	systems = []string{"GPS", "QZSS", "SBAS", "NavIC", ""} // of the last four nothing is in view
+	turn(300)
+	b.want("")
+	systems = []string{"GPS", "BeiDou", "Galileo", "GLONASS", "QZSS"}
+	turn(100)
+	for _, s := range systems {
+		for i := range lists[s] {
+			lists[s][i].CN0 -= 15
+		}
+	}
+	turn(5)
+	b.want("signal-collapse holdover")
+}
+
 // Satellites set one after the other, and the weather takes hours.
 func TestSlowFallIsNoCollapse(t *testing.T) {
 	b := newBench(t)
@@ -405,6 +437,12 @@ func TestFixNeedsSatellites(t *testing.T) {
 	}{
 		{"none in use", func(b *bench) { b.fix.SatellitesUsed = 0 }, "fix-without-satellites holdover, few-satellites inform"},
 		{"none received", func(b *bench) { b.sky = nil }, "fix-without-satellites holdover, signal-collapse holdover"},
+		{"none listed for a moment", func(b *bench) {
+			sky := b.sky
+			b.sky = nil
+			b.run(4)
+			b.sky = sky
+		}, ""},
 		{"one says A, the other none", func(b *bench) {
 			b.fix.Valid, b.fix.SatellitesUsed = false, 0
 			b.reports = []gnss.Report{{Fix: &gnss.Fix{Message: "GNRMC", Valid: true, SatellitesUsed: -1}}}

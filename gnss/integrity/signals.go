@@ -16,11 +16,18 @@ type signals struct {
 	order  []key           // its satellites
 	fall   float64         // dB by which it is below the usual levels, the median
 
+	// listed has a bit for each system of which the view has a satellite, received or not; every bit where it has none at
+	// all. Some receivers list one system a second, and of a damaged line a whole system may be lost.
+	listed uint32
+
 	drops, means, strengths []float64 // made anew for each view
 }
 
 // key is a satellite whichever numbering it has: its number within the system, and above it which system that is.
 type key uint32
+
+// system returns the bit of the key's system.
+func (k key) system() uint32 { return 1 << (k >> 16) }
 
 // numberings are what is usually added to a satellite's number within its system (NMEA 0183 4.11, table of satellite ids,
 // and the makers' own), the most first.
@@ -84,9 +91,7 @@ const (
 
 // sky takes a view of the satellites.
 func (m *Monitor) sky(at clock.Mono, s *gnss.Satellites) {
-	n := m.signals.read(s)
-	m.fixes.trackedAt, m.fixes.tracked = at, n
-	m.fixes.received = m.fixes.received || n > 0
+	m.fixes.view(at, m.signals.read(s))
 	m.collapsed(at)
 	m.flat(at, s)
 }
@@ -94,9 +99,10 @@ func (m *Monitor) sky(at clock.Mono, s *gnss.Satellites) {
 // read takes down the levels of a view and returns how many satellites it receives.
 func (s *signals) read(view *gnss.Satellites) int {
 	clear(s.now)
-	s.order = s.order[:0]
+	s.order, s.listed = s.order[:0], 0
 	for _, sat := range view.Seen {
 		k := keyOf(sat.System, sat.ID)
+		s.listed |= k.system()
 		cn0, known := s.now[k]
 		if sat.CN0 <= 0 || !known && len(s.order) == maxSignals {
 			continue
@@ -106,17 +112,22 @@ func (s *signals) read(view *gnss.Satellites) int {
 			s.order = append(s.order, k)
 		}
 	}
+	if len(view.Seen) == 0 {
+		s.listed = math.MaxUint32
+	}
 	return len(s.order)
 }
 
 // collapsed judges whether all satellites have become weaker at once.
 func (m *Monitor) collapsed(at clock.Mono) {
 	s := &m.signals
-	fallen, rest := s.compare()
+	fallen, rest, all := s.compare()
 	known := len(s.drops)
 	switch {
-	case known < fewestFalls || s.back():
+	case all < fewestFalls || s.back():
 		m.see(at, signalCollapse, no)
+	case known < fewestFalls || s.listed == math.MaxUint32 && !m.fixes.deaf(at): // nothing is listed, not for long
+		m.see(at, signalCollapse, undecided)
 	case float64(fallen) >= mostFall*float64(known):
 		m.holds(at, signalCollapse, Holdover, fmt.Sprintf("%d of %d satellites have become %.0f dB weaker at once", fallen, known, s.fall))
 	case float64(rest) < restFall*float64(known):
@@ -130,11 +141,15 @@ func (m *Monitor) collapsed(at clock.Mono) {
 	}
 }
 
-// compare returns how many of the satellites that are known have fallen by collapse, and by recovered.
-func (s *signals) compare() (fallen, rest int) {
+// compare returns how many of the satellites whose levels are believed and whose system is listed have fallen by collapse,
+// and by recovered, and of how many the levels are believed, listed or not.
+func (s *signals) compare() (fallen, rest, all int) {
 	s.drops, s.means, s.fall = s.drops[:0], s.means[:0], 0
 	for k, l := range s.levels {
 		if l.last.Sub(l.first) < levelAfter || l.mean < strong {
+			continue
+		}
+		if all++; s.listed&k.system() == 0 {
 			continue
 		}
 		drop := l.mean - s.now[k]
@@ -150,7 +165,7 @@ func (s *signals) compare() (fallen, rest int) {
 	if n := len(s.drops); n > 0 {
 		s.fall = s.drops[n/2]
 	}
-	return fallen, rest
+	return fallen, rest, all
 }
 
 // back says that as many satellites are as strong as a fix needs, whichever they are: after hours others are in the sky.
