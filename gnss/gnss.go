@@ -21,6 +21,10 @@ type TimeMark struct {
 	FullUTC bool          `json:"full"`    // the receiver says that its leap second count is known, where it can say so
 	Century bool          `json:"century"` // the message carried a four-digit year
 
+	// TAIOffset is TAI - UTC as the receiver reckoned for this very second, where the message has the time of the satellites
+	// as well; 0 = it has not. The receiver may have it from its firmware.
+	TAIOffset int `json:"tai_offset,omitempty"`
+
 	// Accuracy is the receiver's own estimate of the error of its time, one standard deviation in seconds; 0 = not said.
 	Accuracy clock.Seconds `json:"accuracy,omitempty"`
 }

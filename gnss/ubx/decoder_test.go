@@ -59,6 +59,38 @@ func mark(message string, utc timescale.UTC, accuracy float64) *gnss.TimeMark {
 	}
 }
 
+func reckoning(tai int, m *gnss.TimeMark) *gnss.TimeMark {
+	m.TAIOffset = tai
+	return m
+}
+
+func TestLeapSecondsThatAreReckonedWith(t *testing.T) {
+	sunday := at(2026, 11, 22, 0, 0, 0, 0)
+	for _, tt := range []struct {
+		utc    timescale.UTC
+		itow   uint32
+		leap60 bool
+		want   int
+	}{
+		{sunday, 18_000, false, 37},
+		{sunday - 10*timescale.Second, 8_000, false, 37}, // the week has begun for GPS only
+		{sunday - 18*timescale.Second, 0, false, 37},
+		{sunday - 20*timescale.Second, 604_798_000, false, 37},
+		{sunday + 321, 18_000, false, 37},
+		{sunday - 1e6, 18_000, false, 37},
+		{sunday, 0, false, 19},
+		{sunday, 17_000, true, 0},
+		{sunday, 18_500, false, 0},
+		{sunday, 17_990, false, 0},
+		{sunday, 61_000, false, 0},
+		{sunday, 604_799_000, false, 0},
+	} {
+		if got := reckoned(tt.utc, tt.itow, tt.leap60); got != tt.want {
+			t.Errorf("%v, time of week %d ms, second 60 %v: %d, want %d", tt.utc, tt.itow, tt.leap60, got, tt.want)
+		}
+	}
+}
+
 var near = cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-4 }) // gpsd prints 0.1 mm
 
 var nearSeconds = cmp.Comparer(func(a, b clock.Seconds) bool { return math.Abs(float64(a-b)) < 1e-15 })
@@ -76,24 +108,24 @@ func TestDecodeRecorded(t *testing.T) {
 		want   gnss.Report
 	}{
 		{"NAV-PVT of generation 8", []string{pvtFrame}, gnss.Report{
-			Mark: mark("NAV-PVT", at(2024, 3, 28, 15, 57, 37, 97563), 1032e-9),
+			Mark: reckoning(37, mark("NAV-PVT", at(2024, 3, 28, 15, 57, 37, 97563), 1032e-9)),
 			Fix: &gnss.Fix{
 				Arrival: 10, Message: "NAV-PVT", Valid: true, Dimensions: 3, SatellitesUsed: 10, HasPosition: true,
 				Latitude: 46.4045956, Longitude: -117.0207302, Altitude: 265.694,
 			},
 		}},
 		{"NAV-PVT that is rounded up", []string{pvtF9TFrame}, gnss.Report{
-			Mark: mark("NAV-PVT", at(2025, 7, 31, 19, 33, 34, -119216), 21e-9),
+			Mark: reckoning(37, mark("NAV-PVT", at(2025, 7, 31, 19, 33, 34, -119216), 21e-9)),
 			Fix: &gnss.Fix{
 				Arrival: 10, Message: "NAV-PVT", Valid: true, Dimensions: 3, SatellitesUsed: 23, HasPosition: true,
 				Latitude: 44.0688540, Longitude: -121.3141350, Altitude: 1139.862,
 			},
 		}},
 		{"NAV-TIMEUTC of a timing receiver", []string{statusFrame, timeutc8Frame}, gnss.Report{
-			Mark: mark("NAV-TIMEUTC", at(2021, 2, 23, 18, 4, 29, 321732), 1031e-9),
+			Mark: reckoning(37, mark("NAV-TIMEUTC", at(2021, 2, 23, 18, 4, 29, 321732), 1031e-9)),
 		}},
 		{"NAV-TIMEUTC a millisecond before its second", []string{sol4Frame, timeutc4Frame}, gnss.Report{
-			Mark: mark("NAV-TIMEUTC", at(2007, 12, 23, 23, 11, 24, -1000869), 6e-9),
+			Mark: reckoning(33, mark("NAV-TIMEUTC", at(2007, 12, 23, 23, 11, 24, -1000869), 6e-9)),
 		}},
 		{"NAV-SOL before the leap seconds are known", []string{sol4Frame}, gnss.Report{
 			Fix: &gnss.Fix{

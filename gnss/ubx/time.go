@@ -84,7 +84,23 @@ func (d *Decoder) pvtMark(m *NavPVT, ok bool) (*gnss.TimeMark, error) {
 	}
 	mark := d.newMark(utc, m.TAcc)
 	mark.Leap60, mark.Valid, mark.FullUTC = m.Sec == 60, valid && ok, valid && m.Valid&PVTResolved != 0
+	mark.TAIOffset = reckoned(utc, m.ITOW, mark.Leap60)
 	return mark, nil
+}
+
+// reckoned returns TAI - UTC in seconds by the time of week of GPS that a message has beside UTC, 0 where they do not go
+// together.
+func reckoned(utc timescale.UTC, itow uint32, leap60 bool) int {
+	const most = 60 * timescale.Second // GPS - UTC; it was 0 in 1980
+	ahead := (gpsEpoch + timescale.UTC(itow)*1e6 - utc) % timescale.Week
+	if ahead < -most {
+		ahead += timescale.Week
+	}
+	whole := (ahead + timescale.Second/2) / timescale.Second
+	if rest := ahead - whole*timescale.Second; leap60 || ahead < -timescale.Second/2 || ahead > most || rest < -1e6 || rest > 1e6 {
+		return 0
+	}
+	return int(whole) + taiLessGPS
 }
 
 // newFix returns a fix without a place.
@@ -111,6 +127,7 @@ func (d *Decoder) navTIMEUTC() (gnss.Report, error) {
 	mark := d.newMark(utc, m.TAcc)
 	mark.Leap60, mark.FullUTC = m.Sec == 60, valid && m.Valid&UTCKnown != 0
 	mark.Valid = valid && d.vouched(m.ITOW, m.TAcc)
+	mark.TAIOffset = reckoned(utc, m.ITOW, mark.Leap60)
 	return gnss.Report{Mark: mark}, nil
 }
 

@@ -54,6 +54,7 @@ type bench struct {
 	seq    uint64
 	full   bool // it says that it knows the leap seconds
 	leap60 bool // it calls the second 23:59:60
+	tai    int  // TAI - UTC that it reckons with
 }
 
 func newBench(t *testing.T, witness bool) *bench {
@@ -100,7 +101,7 @@ func (b *bench) run(n int, a act) *Snapshot {
 func (b *bench) message(fix bool) {
 	at := b.clock.now.Mono
 	b.engine.Take(Event{Kind: KindReport, At: at, Report: &gnss.Report{
-		Mark: &gnss.TimeMark{Arrival: at, UTC: b.utc, Message: "GNRMC", Valid: fix, FullUTC: b.full, Leap60: b.leap60},
+		Mark: &gnss.TimeMark{Arrival: at, UTC: b.utc, Message: "GNRMC", Valid: fix, FullUTC: b.full, Leap60: b.leap60, TAIOffset: b.tai},
 		Fix:  &gnss.Fix{Arrival: at, Message: "GNGGA", Valid: fix, SatellitesUsed: 9},
 	}})
 }

@@ -164,16 +164,20 @@ func (e *Engine) leapAnswer(n gnss.LeapNotice) {
 	}
 }
 
-// countKnown says that the receiver's leap second count is the table's, which does for a mark of a little later. It takes
-// note of one that is not.
+// countKnown says that the receiver's leap second count is the table's: the one that it reckoned with for this mark, or
+// the one that it told a little earlier. It takes note of one that is not.
 func (e *Engine) countKnown(m gnss.TimeMark, utc timescale.UTC) bool {
 	l := &e.leaps
 	const settled = 2 // s in which messages of before may still come
+	said := m.TAIOffset
+	if said == 0 && m.Arrival.Sub(l.taiSince) >= settled {
+		said = l.tai
+	}
 	offset, known := l.table.TAIOffset(utc)
-	if !known || l.tai == 0 || l.next.state != leapIdle || m.Arrival.Sub(l.taiSince) < settled {
+	if !known || said == 0 || l.next.state != leapIdle {
 		return false
 	}
-	l.differs = offset != l.tai
+	l.differs = offset != said
 	return !l.differs
 }
 

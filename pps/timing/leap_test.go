@@ -84,6 +84,23 @@ func TestLeapSecondIsToldOnItsDayOnly(t *testing.T) {
 	}
 }
 
+// A receiver whose messages have GPS time beside UTC needs no almanac: the list tells whether it reckons with the right
+// leap seconds, at once.
+func TestLeapSecondsThatAreReckonedWithAreHeldAgainstTheList(t *testing.T) {
+	b := newBench(t, false)
+	b.tai, b.utc = 19, start+18*second // none at all
+	b.full = true
+	b.want(b.run(60, normal), discipline.Acquiring, "other leap seconds than the list")
+	b.tai, b.utc = 37, b.utc-18*second
+	b.want(b.run(30, normal), discipline.Locked, "")
+	if off := timescale.UTC(b.clock.now.Real) - b.utc; off != 0 {
+		t.Errorf("the clock is %v s off", off/second)
+	}
+	b = newBench(t, false)
+	b.tai = 37
+	b.want(b.run(15, normal), discipline.Locked, "")
+}
+
 // An RTC that was set before a leap second is a second ahead behind it: for a week it tells no second. A server does.
 func TestRTCBehindALeapSecondTellsNoSecond(t *testing.T) {
 	for _, tt := range []struct {
