@@ -42,7 +42,7 @@ var pure = []string{
 	"gnss", "gnss/timescale", "gnss/scan", "gnss/wire", "gnss/banner", "gnss/nmea", "gnss/ubx", "gnss/casic", "gnss/decode",
 	"gnss/receiver", "gnss/integrity",
 	"pps", "pps/clock", "pps/pairing", "pps/discipline", "pps/oscillator", "pps/stability", "pps/timing",
-	"server/ntp", "server/publish", "server/access", "server/clientlog", "server/control", "server/select",
+	"server/ntp", "server/publish", "server/access", "server/clientlog", "server/control", "server/leap", "server/select",
 	"web/api",
 	"board/sim",
 	"cmd/internal/direct",
