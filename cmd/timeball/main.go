@@ -20,6 +20,7 @@ type command struct {
 
 var commands = []command{
 	{"status", "status [-unit URL]", "what a unit says of its time", runStatus},
+	{"sources", "sources [-server ADDR]", "where a unit has its time from, in ntpq's columns", runSources},
 	{"config", "config check FILE", "what is wrong with a configuration file", runConfig},
 	{"replay", "replay [-json] [-floor DATE] FILE", "what is in a receiver's raw bytes, or what the engine made of recorded events", runReplay},
 	{"sim", "sim -model NAME -seed N -seconds N -out FILE", "run a simulated unit in virtual time", runSim},

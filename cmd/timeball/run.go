@@ -15,6 +15,7 @@ import (
 	"timeball/board/sim"
 	"timeball/cmd/internal/config"
 	"timeball/cmd/internal/replay"
+	"timeball/cmd/internal/sources"
 	"timeball/cmd/internal/status"
 	"timeball/cmd/internal/trial"
 	"timeball/gnss/timescale"
@@ -27,6 +28,17 @@ func runStatus(ctx context.Context, f *flag.FlagSet, args []string, out io.Write
 		return err
 	}
 	return status.Run(ctx, out, *unit)
+}
+
+func runSources(ctx context.Context, f *flag.FlagSet, args []string, out io.Writer) error {
+	server := f.String("server", "", "`address` of the unit's NTP server (default: port 123 or 11123 of this machine)")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if *server != "" {
+		return sources.Run(ctx, out, time.Now(), *server)
+	}
+	return sources.Run(ctx, out, time.Now(), sources.Usual...)
 }
 
 func runConfig(_ context.Context, f *flag.FlagSet, args []string, out io.Writer) error {

@@ -1,6 +1,6 @@
 // Package peers asks a server under test with NTP clients of other projects, for tests only.
 //
-// chronyd and ntpdig run from .cache/clients, where .ci/clients unpacks them, and cannot set a clock; Go's beevik/ntp is
+// chronyd, ntpdig and ntpq run from .cache/clients, where .ci/clients unpacks them, and cannot set a clock; Go's beevik/ntp is
 // linked in. Offsets are seconds, the served clock minus this machine's: positive is ahead. Where a client has not been
 // unpacked the test is skipped with a message that names `make deps`; anything a client says that is not understood fails
 // it.
@@ -81,6 +81,17 @@ func Ntpdig(t testing.TB, addr netip.AddrPort) Result {
 		t.Fatalf("ntpdig %q: exit code %d, %v:\n%s", args, code, err, output)
 	}
 	return Result{Synchronised: true, Offset: clock.Seconds(said.Offset), Stratum: said.Stratum, Output: output}
+}
+
+// Ntpq has ntpsec's ntpq ask the server at addr and returns what it prints.
+func Ntpq(t testing.TB, addr netip.AddrPort, args ...string) string {
+	t.Helper()
+	args = append(args, addr.Addr().String())
+	output, code := run(t, 20*time.Second, "ntpq", args, "NTPQ_PORT="+strconv.Itoa(int(addr.Port())))
+	if code != 0 {
+		t.Fatalf("ntpq %q: exit code %d:\n%s", args, code, output)
+	}
+	return output
 }
 
 // Beevik queries the server at addr once with NTP version (3 or 4) and returns the answer as beevik/ntp reads it.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
 	"timeball/server"
+	"timeball/server/control"
 	packet "timeball/server/ntp"
 	"timeball/server/publish"
 )
@@ -60,6 +62,7 @@ type unit struct {
 	clock hostClock
 	ref   atomic.Pointer[packet.Reference]
 	addrs []netip.AddrPort // IPv4, IPv6
+	*server.Server
 }
 
 // serve runs a server on loopback whose clock is ahead of the machine's by shift, locked with a bound of 300 ns and good
@@ -80,6 +83,16 @@ func serve(t *testing.T, shift time.Duration) *unit {
 	cfg := server.Default()
 	cfg.Listen = []string{"127.0.0.1:0", "[::1]:0"}
 	s := server.New(cfg, u.clock, &u.ref, slog.New(slog.DiscardHandler))
+	u.Server = s
+	s.Describe(func() *control.State {
+		return &control.State{
+			System: control.System{Stratum: 1, ReferenceID: "PPS", Precision: -23, TAIOffset: 37, Peer: 1, Version: "test"},
+			Sources: []control.Source{
+				{ID: 1, Name: "PPS(0)", Address: "127.127.22.0", ReferenceID: "PPS", Selection: control.Pulse, Reach: 0xff, Offset: 1.5e-6},
+				{ID: 2, Name: "GNSS(0)", Address: "127.127.20.0", ReferenceID: "GPS", Selection: control.Followed, Reach: 0x7f},
+			},
+		}
+	})
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -133,6 +146,43 @@ func TestChronydTakesTheTime(t *testing.T) {
 func TestChronydTakesVersion3(t *testing.T) {
 	t.Parallel()
 	check(t, Chronyd(t, serve(t, 0).addrs[0], 12*time.Second, "version 3"), 0)
+}
+
+// chronyd in interleaved mode, and with its own extension field.
+func TestChronydTakesInterleavedAnswers(t *testing.T) {
+	for i, options := range []string{"xleave maxsamples 4", "xleave maxsamples 4 extfield F323", "extfield F323"} {
+		t.Run(options, func(t *testing.T) {
+			t.Parallel()
+			u := serve(t, 0)
+			check(t, Chronyd(t, u.addrs[i%2], 12*time.Second, options), 0)
+			// The first two answers of its burst of four are basic.
+			if s := u.Stats(); strings.Contains(options, "xleave") != (s.Interleaved >= 2) || s.RefusedTotal() != 0 {
+				t.Errorf("stats %+v", s)
+			}
+		})
+	}
+}
+
+func TestNtpqShowsTheSources(t *testing.T) {
+	t.Parallel()
+	u := serve(t, 0)
+	for _, addr := range u.addrs {
+		for _, tt := range []struct {
+			args []string
+			want []string
+		}{
+			{[]string{"-n", "-p"}, []string{"\noPPS(0)          .PPS.            0 l    -    1  377   0.0000   0.0015", "\n*GNSS(0)         .GPS.            0 l    -    1  177 "}},
+			{[]string{"-c", "rv"}, []string{"leap_none, sync_pps", "stratum=1", "precision=-23", "refid=PPS", "tai=37"}},
+			{[]string{"-c", "as"}, []string{"9700   yes   yes  none  pps.peer", "9600   yes   yes  none  sys.peer"}},
+		} {
+			out := Ntpq(t, addr, tt.args...)
+			for _, want := range tt.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("ntpq %q does not say %q:\n%s", tt.args, want, out)
+				}
+			}
+		}
+	}
 }
 
 func TestNtpdigTakesTheTime(t *testing.T) {
