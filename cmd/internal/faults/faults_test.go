@@ -13,6 +13,7 @@ import (
 
 	"timeball/board/sim"
 	"timeball/cmd/internal/direct"
+	"timeball/gnss/integrity"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
 	"timeball/pps/timing"
@@ -74,6 +75,9 @@ func TestTrialsAreNamedOnceAndKnownOnesExist(t *testing.T) {
 
 // The judges see what they are there for.
 func TestTallySeesWhatIsWrong(t *testing.T) {
+	hears := func(condition string) func(*direct.Sample) {
+		return func(s *direct.Sample) { s.Snapshot.Conditions = []integrity.Condition{{Name: condition}} }
+	}
 	sample := func(change func(*direct.Sample)) direct.Sample {
 		s := direct.Sample{Synchronised: true, RootDistance: 20e-6, ServedError: 1e-6, Error: 1e-6, Bound: 2e-6, Snapshot: &timing.Snapshot{}}
 		s.Snapshot.Estimate.Mode = discipline.Locked
@@ -106,6 +110,12 @@ func TestTallySeesWhatIsWrong(t *testing.T) {
 		{"not counted", trial{judge: counted}, func(*direct.Sample) {}, "nothing was counted"},
 		{"counted", trial{judge: counted}, func(s *direct.Sample) { s.Snapshot.Counters.Refused = map[string]uint64{"odd": 3} }, ""},
 		{"not back", trial{judge: backWithin(60)}, func(s *direct.Sample) { s.Synchronised = false }, "synchronised for good after -1 s"},
+		{"never shown", trial{judge: shown("jamming", 1)}, func(*direct.Sample) {}, "jamming is never shown"},
+		{"shown late", trial{judge: shown("jamming", 0)}, hears("jamming"), "jamming is shown after 1 s"},
+		{"shown", trial{judge: shown("jamming", 1)}, hears("jamming"), ""},
+		{"shown for nothing", trial{judge: nothingShown}, hears("jamming"), "shown of a good receiver"},
+		{"nothing shown", trial{judge: nothingShown}, func(*direct.Sample) {}, ""},
+		{"not locked again", trial{judge: lockedAgain(0, 9)}, func(s *direct.Sample) { s.Snapshot.Estimate.Mode = discipline.Holdover }, "locked again after -1 s"},
 		{"bound", trial{judge: movedLittleOrBound}, func(s *direct.Sample) { s.Error = 3e-6 }, "bound held 0.5000"},
 		{"wide bound", trial{judge: movedLittleOrBound}, func(s *direct.Sample) { s.Error, s.Bound = 3e-6, 4e-6 }, ""},
 	} {

@@ -39,7 +39,7 @@ func lineTrials(receiver string) (all []trial) {
 		sample := receiver == "nmea" && f[0].Size != 1e-5 && f[0].Size != 1e-4 || receiver == "ubx-8" && (f[0].Size == 1e-3 || f[0].Name == sim.FaultUnplugged)
 		all = append(all, trial{
 			name: name + "/" + receiver, number: "F11", model: "pi-quiet", warm: 300, after: 600, faults: f, device: receiver, share: 0.999,
-			wanted: "99.9 % synchronised, dishonest 0, no step", judge: both(noStep, judge), soakOnly: !sample,
+			wanted: "99.9 % synchronised, dishonest 0, no step, nothing said against the receiver", judge: both(both(noStep, nothingShown), judge), soakOnly: !sample,
 		})
 	}
 	const length = 400 * time.Second
@@ -137,6 +137,14 @@ func shown(condition string, within int) func(*tally) error {
 		}
 		return nil
 	}
+}
+
+// nothingShown wants that a damaged line is not taken for a fault of the receiver.
+func nothingShown(t *tally) error {
+	if len(t.Shown) > 0 {
+		return fmt.Errorf("shown of a good receiver: %v", t.Shown)
+	}
+	return nil
 }
 
 // lockedAgain wants the last lock to begin between two seconds after the fault.
