@@ -233,25 +233,6 @@ func (d *Device) casicPlace(id casic.ID, m Moment, say func([]byte)) {
 	}
 }
 
-// valid returns the bits of a time.
-func (m Moment) valid() (v uint8) {
-	if m.Fix {
-		v = casic.TimeTOW | casic.TimeWeek
-	}
-	if m.OffsetSet {
-		v |= casic.TimeLeap
-	}
-	return v
-}
-
-// sure returns the bits of a time of the second generation.
-func (m Moment) sure() (v uint8) {
-	if m.Fix {
-		return m.valid() | casic.TimeSure
-	}
-	return m.valid()
-}
-
 // casicTime makes NAV-TIMEUTC and NAV2-TIMEUTC.
 func (d *Device) casicTime(id casic.ID, m Moment, say func([]byte)) {
 	c := m.civil()
@@ -308,9 +289,6 @@ func (d *Device) casicPulse(id casic.ID, m Moment, say func([]byte)) {
 	tp.QuanErr = int8(max(-127, min(127, tenths)))
 	say(casic.Append(nil, tp))
 }
-
-// after returns the leap seconds after the announced event.
-func (m Moment) after() int8 { return m.leapsGPS() + int8(m.Leap) }
 
 // casicUTC makes MSG-GPSUTC and MSG-BDSUTC: what a system sends of leap seconds.
 func (d *Device) casicUTC(id casic.ID, m Moment, say func([]byte)) {
