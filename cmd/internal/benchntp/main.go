@@ -3,7 +3,7 @@
 // It makes network namespaces joined by veth pairs, one for each server, which share one core, and one for a generator of
 // requests on another core, and removes all of it at the end. The servers take turns. Answers are counted where they leave,
 // by the interface; CPU time is what the scheduler gave to the server's threads, in nanoseconds. Figures are the median of
-// the rounds, a ratio is the median of the rounds' ratios. chronyd runs with -x and without the capability to set a
+// the rounds, a ratio is the median of the rounds' ratios. At the end chronyd as a client compares the served clocks. chronyd runs with -x and without the capability to set a
 // clock, timeballd on its simulated board: this machine's clock is not touched. It needs root.
 package main
 
@@ -53,7 +53,7 @@ func main() {
 	}
 	daemon := flag.String("daemon", "bin/timeballd", "`path` of timeballd")
 	chronyd := flag.String("chronyd", ".cache/clients/bin/chronyd", "`path` of chronyd, as make deps unpacks it")
-	rounds := flag.Int("rounds", 9, "of each load, the servers taking turns")
+	rounds := flag.Int("rounds", 9, "of each load, the servers taking turns; 0: compare the clocks only")
 	span := flag.Duration("span", time.Second, "of each measurement")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -90,13 +90,22 @@ func run(ctx context.Context, daemon, chronyd string, rounds int, span time.Dura
 		}
 		defer s.stop()
 	}
-	results, err := measure(ctx, net, servers, rounds, span)
+	if rounds > 0 {
+		results, err := measure(ctx, net, servers, rounds, span)
+		if err != nil {
+			return err
+		}
+		print(servers, results)
+	}
+	theirs, err := filepath.Abs(chronyd)
 	if err != nil {
 		return err
 	}
-	print(servers, results)
-	return nil
+	return compareExactness(ctx, net, servers[:2], theirs, dir, exactFor)
 }
+
+// exactFor is how long clients compare the servers' clocks.
+const exactFor = 20 * time.Second
 
 // contenders returns the servers that are compared.
 func contenders(dir, daemon, chronyd string) ([]*server, error) {
