@@ -25,12 +25,14 @@ type listener struct {
 	receiveBuffer int  // bytes, as the kernel reports it: twice what was asked, or less
 	stamped       bool // the kernel stamps what arrives
 
-	stopping atomic.Bool
-	staying  atomic.Bool // in recvmmsg, as the scheduler does not know
-	batch    *batch
-	stamps   *stamps
-	failures int        // receive errors in a row
-	sendTime clock.Real // ns that sending one answer of a backlog takes, mean of the last ones
+	stopping  atomic.Bool
+	staying   atomic.Bool // in recvmmsg, as the scheduler does not know
+	batch     *batch
+	stamps    *stamps
+	failures  int        // receive errors in a row
+	probed    clock.Mono // when a basic answer was last stamped
+	leaveTime clock.Real // ns from the reading of the clock until an answer leaves, mean of the last ones
+	sendTime  clock.Real // ns that sending one answer of a backlog takes, mean of the last ones
 }
 
 // rawWait is how long a loop waits for the next packet without the scheduler's knowledge. Above 50 packets a second it is

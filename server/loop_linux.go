@@ -44,7 +44,7 @@ func (l *listener) turn(flags uintptr) outcome {
 	if l.stopping.Load() { // shut down: what was read are empty messages without end
 		return nothing
 	}
-	l.failures = 0
+	l.failures, l.stamps.asked = 0, false
 	ref := l.server.ref.Load() // before the clock is read: see ntp.Serve
 	now := l.server.clock.Now()
 	l.drain(now)
@@ -124,14 +124,18 @@ func (l *listener) answer(i int, ask *ntp.Request, serving *ntp.Serving, now clo
 		return
 	}
 	sent, kind := ntp.Timestamp(0), basic
+	client := from.Addr().As16()
 	if interleaved {
-		client := from.Addr().As16()
 		if sent = l.server.exchanges.Sent(client, ask.Origin, now.Era); sent != 0 {
 			kind = interleavedAnswer
 		}
-		l.stamps.await(awaited{client, serving.ReceivedAt(received), now.Era})
 	}
-	l.batch.address(i, &came, interleaved)
+	stamp := interleaved || l.probe(now.Mono)
+	if stamp {
+		l.stamps.await(awaited{client: client, receive: serving.ReceivedAt(received), era: now.Era, keep: interleaved})
+		l.stamps.asked = true
+	}
+	l.batch.address(i, &came, stamp)
 	l.batch.queue(i, ask.Append(l.batch.slots[i].answer[:0], serving, received, sent), kind)
 }
 
@@ -149,10 +153,17 @@ func (l *listener) leave(ref *ntp.Reference, before clock.Reading, doubt ntp.Dou
 		return
 	}
 	// The answers of a backlog leave one after the other within one system call: each says when its turn will come.
+	first := now.Real + l.leaveTime
+	if b.queued >= backlog { // hot caches
+		first = now.Real + l.sendTime/2
+	}
 	for k := range b.queued {
 		if b.kinds[k] == basic {
-			ntp.SetTransmit(b.answer(k), now.Real+clock.Real(k)*l.sendTime)
+			ntp.SetTransmit(b.answer(k), first+clock.Real(k)*l.sendTime)
 		}
+	}
+	if l.stamps.asked && b.queued == 1 {
+		l.stamps.last().at = now.Real
 	}
 	sent, n := [kinds]uint64{}, clock.Real(b.queued)
 	failed := b.send(l.fd, &sent)

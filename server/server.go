@@ -11,8 +11,9 @@
 // 1000 packets a second halves the cost of an answer; each has a place of its own in GOMAXPROCS for that. After a pause of
 // 20 ms it waits in poll, as the scheduler knows.
 //
-// A backlog is answered by one system call for up to 32 answers. They leave one after the other: each says when its turn
-// will come, by what sending one has taken lately.
+// The transmit time of a basic answer foretells when it leaves: some answers a second are stamped as well, and say how long
+// after the reading of the clock that is. A backlog is answered by one system call for up to 32 answers. They leave one
+// after the other: each says when its turn will come, by what sending one has taken lately.
 //
 // Nothing a packet holds stops the loop: what is refused, or cannot be received or sent, is counted by reason. Memory is
 // fixed when the sockets are opened and nothing is allocated per packet. A packet without a kernel stamp is stamped here,

@@ -23,7 +23,8 @@ type stamps struct {
 	awaited [maxAwaited]awaited // a ring: stamps come in the order of sending, but for those that never come
 	first   int                 // the oldest that is waiting
 	waiting int
-	vain    int // times in a row that nothing had come
+	asked   bool // in this turn
+	vain    int  // times in a row that nothing had come
 
 	messages [maxDrained]unix.Mmsghdr
 	slots    [maxDrained]stampSlot
@@ -41,6 +42,8 @@ type awaited struct {
 	client  [16]byte
 	receive ntp.Timestamp // its receive time, which no other answer has
 	era     clock.Era     // in which it was sent
+	keep    bool          // its client will ask for its transmit time
+	at      clock.Real    // of the reading right before it was sent alone; 0: it was not
 }
 
 // newStamps returns the memory of one socket.
@@ -65,6 +68,9 @@ func (s *stamps) await(a awaited) {
 	s.awaited[(s.first+s.waiting)%maxAwaited] = a
 	s.waiting++
 }
+
+// last returns the newest.
+func (s *stamps) last() *awaited { return &s.awaited[(s.first+s.waiting-1)%maxAwaited] }
 
 // forget drops the oldest n.
 func (s *stamps) forget(n int) {
@@ -129,6 +135,25 @@ func (s *stamps) nothing() {
 	}
 }
 
+// probeEvery is how often a basic answer is stamped as well, in ns, to learn how long after the reading it leaves.
+const probeEvery clock.Mono = 60_000_000
+
+// probe reports whether it is time to have a basic answer stamped.
+func (l *listener) probe(now clock.Mono) bool {
+	if now-l.probed < probeEvery {
+		return false
+	}
+	l.probed = now
+	return true
+}
+
+// learn takes in that an answer left late ns after the reading right before: from then on transmit times say when answers
+// will leave. One that was preempted counts no more than one that took twice as long as usual.
+func (l *listener) learn(late clock.Real) {
+	late = min(max(late, 0), 2*l.leaveTime+usualSendTime)
+	l.leaveTime = min(l.leaveTime+(late-l.leaveTime)/8, maxSendTime)
+}
+
 // drain takes in the transmit stamps that have come. now is the present reading.
 func (l *listener) drain(now clock.Reading) {
 	if l.stamps.waiting == 0 {
@@ -146,8 +171,15 @@ func (l *listener) drain(now clock.Reading) {
 		if !known || stamp == 0 {
 			continue
 		}
-		if sent, ok := l.server.clock.FromKernel(stamp, now); ok {
+		sent, ok := l.server.clock.FromKernel(stamp, now)
+		if !ok {
+			continue
+		}
+		if a.keep {
 			l.server.exchanges.Keep(a.client, a.receive, ntp.SentAt(sent), a.era)
+		}
+		if a.at != 0 {
+			l.learn(sent - a.at)
 		}
 	}
 }
