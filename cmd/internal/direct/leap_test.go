@@ -58,6 +58,8 @@ func TestLeapSeconds(t *testing.T) {
 		{name: "2016, UBX of generation 10", midnight: "2017-01-01", receiver: device(sim.KindUBX10), announced: ntp.LeapInsert, silent: 2},
 		{name: "2016, UBX of generation 6", midnight: "2017-01-01", receiver: device(sim.KindUBX6), silent: 5},
 		{name: "2016, CASIC", midnight: "2017-01-01", receiver: casic, announced: ntp.LeapInsert, silent: 2},
+		{name: "2016, CASIC of the first generation", midnight: "2017-01-01", receiver: device(sim.KindCASIC1), announced: ntp.LeapInsert, silent: 2},
+		{name: "2016, UBX of generation 7", midnight: "2017-01-01", receiver: device(sim.KindUBX7), silent: 5},
 		{name: "2016, NMEA", midnight: "2017-01-01", receiver: talker, silent: 5},
 		{name: "inserted, listed", midnight: "2027-07-01", receiver: ubx, leap: clock.LeapInsert, list: inserted, announced: ntp.LeapInsert, silent: 2},
 		{name: "deleted, UBX", midnight: "2027-07-01", receiver: ubx, leap: clock.LeapDelete, list: deleted, announced: ntp.LeapDelete, silent: 2},
