@@ -354,6 +354,13 @@ func FuzzReplay(f *testing.F) {
 	for _, ev := range []Event{
 		{Kind: KindEdge, At: second, Edge: &pps.Edge{Seq: 1, Earliest: second, Latest: second}},
 		{Kind: KindBytes, At: second, Bytes: []byte("$GPRMC,123519,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W*6A\r\n"), Baud: 9600},
+		{Kind: KindWitness, At: second, UTC: start, Value: 0.2, Text: "ntp", Leap: clock.LeapInsert},
+		{Kind: KindLeapSeconds, At: second, Bytes: []byte("#@ 1\n")},
+		{Kind: KindReport, At: second, Report: &gnss.Report{
+			Mark:  &gnss.TimeMark{Arrival: second, UTC: start, Message: "NAV-PVT", Valid: true, TAIOffset: 37},
+			Leap:  &gnss.LeapNotice{Arrival: second, Leap: clock.LeapDelete, At: start.Midnight() + timescale.Day, Announces: true},
+			Pulse: &gnss.PulseTime{Arrival: second, Message: "TIM-TP", UTC: start + second, Valid: true, HasQuantisation: true},
+		}},
 		{Kind: KindTick, At: second},
 	} {
 		rec.Event(ev)
