@@ -5,8 +5,12 @@
 // on edges are counted, on a clock that can be off by no more than the caller says, and messages only check the count. So
 // a lost, late or lying message never moves a label, and the seconds go on when the messages stop.
 //
-// What comes later in a second's burst can come after the next pulse. So the message that names a second first tells
-// which one it is, and a type whose delay was seen to cross a pulse tells nothing until the delay has stood still.
+// What comes later in a second's burst can come after the next pulse. So all of a burst belongs to the pulse before its
+// first byte; where that is not known the message that names a second first tells which one it is, and a type whose delay
+// was seen to cross a pulse tells nothing until the delay has stood still.
+//
+// Witnesses settle what the delay leaves open: another clock, a message about the pulse itself, a delay that was learned
+// before. Another clock is heard at any time and its verdict on the count is kept.
 //
 // Times are CLOCK_MONOTONIC; delays are seconds. An edge that cannot be labelled without doubt is refused with a reason.
 // Constant delays above one second cannot be told from a shorter one without a witness.
