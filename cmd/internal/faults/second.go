@@ -23,8 +23,9 @@ type quarter struct {
 }
 
 const (
-	untilMidnight = 300          // s
-	future        = "2027-07-01" // the program's table has expired three days before
+	untilMidnight  = 120          // s
+	behindMidnight = 200          // s
+	future         = "2027-07-01" // the program's table has expired three days before
 )
 
 // prepare puts the end of the quarter into cfg.
@@ -109,23 +110,23 @@ func dateTrials() (all []trial) {
 			if d.name == "8192-weeks-late" && r != "ubx-8" || d.name == "2006" && r == "casic-1" {
 				continue // two digits of a year can't say it; BeiDou's week is then 0
 			}
-			fault := on(sim.FaultDate, 300*time.Second, d.by, 0)
+			fault := on(sim.FaultDate, 150*time.Second, d.by, 0)
 			warm := trial{
-				name: "date-" + d.name + "/" + r, number: "F8", model: "pi-quiet", warm: 300, after: 600, faults: fault, device: r,
+				name: "date-" + d.name + "/" + r, number: "F8", model: "pi-quiet", warm: 120, after: 300, faults: fault, device: r,
 				wanted: "wrong years 0, no step", judge: noStep, soakOnly: r == "casic-1",
 			}
 			if d.rolled {
 				warm.share, warm.wanted = 0.999, "wrong years 0, no step, 99.9 % synchronised: the count is the witness"
 			}
 			witnessed := trial{
-				name: "date-" + d.name + "/cold/" + r, number: "F8", model: "pi-quiet", after: 600, faults: fault, device: r,
-				wanted: "wrong years 0; repaired within 60 s where it is a rollover", judge: back(300, 400), soakOnly: r == "casic-1",
+				name: "date-" + d.name + "/cold/" + r, number: "F8", model: "pi-quiet", after: 300, faults: fault, device: r,
+				wanted: "wrong years 0; repaired within 60 s where it is a rollover", judge: back(150, 250), soakOnly: r == "casic-1",
 			}
 			if d.rolled {
 				witnessed.judge = back(0, 60)
 			}
 			alone := trial{
-				name: "date-" + d.name + "/cold/" + r + "/no-rtc", number: "F8", model: "pi-quiet", after: 600, faults: on(sim.FaultDate, forEver, d.by, 0), device: r,
+				name: "date-" + d.name + "/cold/" + r + "/no-rtc", number: "F8", model: "pi-quiet", after: 200, faults: on(sim.FaultDate, forEver, d.by, 0), device: r,
 				noRTC: true, wanted: "never served", judge: neverServed, soakOnly: r == "casic-1",
 			}
 			all = append(all, warm, witnessed, alone)
@@ -150,7 +151,7 @@ func since(day string) time.Duration {
 func leapTrials() (all []trial) {
 	add := func(name, device string, q quarter, f []sim.Fault, judge func(*tally) error, wanted string) {
 		all = append(all, trial{
-			name: "leap/" + name + "/" + device, number: "F9", model: "pi-quiet", warm: 120, after: untilMidnight + 700, device: device, quarter: q, faults: f,
+			name: "leap/" + name + "/" + device, number: "F9", model: "pi-quiet", warm: 120, after: untilMidnight + behindMidnight, device: device, quarter: q, faults: f,
 			judge: judge, wanted: "false leaps 0, off-by-one 0; " + wanted, soakOnly: device == "ubx-6" || device == "casic-1" || device == "ubx-10",
 		})
 	}
@@ -166,9 +167,9 @@ func leapTrials() (all []trial) {
 		add("2016", r, quarter{midnight: "2017-01-01", announces: insert}, nil, brief, "no step")
 		add("deleted", r, quarter{midnight: future, leap: clock.LeapDelete, list: "delete", announces: remove}, nil, brief, "no step")
 		add("no-list", r, quarter{midnight: future, leap: clock.LeapInsert}, nil, servedUntil(at), "silent until there is a second witness")
-		add("false", r, quarter{midnight: "2027-01-01"}, on(sim.FaultFalseLeap, forEver, 0, 0), both(noStep, servedFor(at+699)), "served on")
+		add("false", r, quarter{midnight: "2027-01-01"}, on(sim.FaultFalseLeap, forEver, 0, 0), both(noStep, servedFor(at+behindMidnight-1)), "served on")
 		add("false-no-list", r, quarter{midnight: future}, on(sim.FaultFalseLeap, forEver, 0, 0), both(noStep, back(at, at+8)), "no step")
-		add("withdrawn", r, quarter{midnight: future}, on(sim.FaultFalseLeap, 200*time.Second, 0, 0), both(noStep, back(at, at+8)), "no step")
+		add("withdrawn", r, quarter{midnight: future}, on(sim.FaultFalseLeap, 60*time.Second, 0, 0), both(noStep, back(at, at+8)), "no step")
 		add("not-made", r, quarter{midnight: "2017-01-01", announces: insert}, on(sim.FaultNoLeap, forEver, 0, 0), servedUntil(at), "silent until there is a second witness")
 	}
 	add("day-early", "ubx-8", quarter{midnight: "2016-12-31", announces: ntp.LeapInsert, later: true}, on(sim.FaultLeapEarly, forEver, 0, 0), noStep, "no step")
