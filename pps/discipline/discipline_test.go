@@ -418,3 +418,38 @@ func TestDistrustBeforeTheFirstLock(t *testing.T) {
 		t.Errorf("%v while acquiring from a jammed receiver", p.loop.Mode())
 	}
 }
+
+// A receiver that says what its clock does to each pulse is believed, whatever its maker means by the sign, and one that says
+// nothing true is not.
+func TestSawtoothIsTakenOff(t *testing.T) {
+	const jitter, step = 5e-9, 20e-9
+	for _, says := range []float64{1, -1, 0} { // times the truth; 0: anything
+		rng := rand.New(rand.NewPCG(5, 6))
+		p := newPlant(t, Default(), 0.001, 10e-6)
+		squares, n := 0.0, 0
+		for k := range 2000 {
+			saw := step * (2*rng.Float64() - 1)
+			said := says * saw
+			if says == 0 {
+				said = step * (2*rng.Float64() - 1)
+			}
+			now := p.now()
+			stamp := now.Mono.Add(clock.Seconds(jitter*rng.NormFloat64() + saw))
+			if _, err := p.loop.Measure(pps.Measurement{
+				At: stamp, UTC: timescale.UTC(epoch + p.k*second), Offset: clock.Seconds(now.RealAt(stamp)-clock.Real(epoch+p.k*second)) * 1e-9,
+				Quantisation: clock.Seconds(said), HasQuantisation: true,
+			}, now); err != nil {
+				t.Fatal(err)
+			}
+			p.advance()
+			if k >= 500 {
+				squares, n = squares+p.error*p.error, n+1
+			}
+		}
+		sigma, rms := p.loop.noise.sigma, math.Sqrt(squares/float64(n))
+		t.Logf("says %v: core %.3g, rms %.3g", says, sigma, rms)
+		if says != 0 && (sigma > 1.3*jitter || rms > jitter) || says == 0 && sigma < 2*jitter {
+			t.Errorf("says %v: the core's sigma is %v, the clock's error %v", says, sigma, rms)
+		}
+	}
+}

@@ -75,6 +75,7 @@ type Loop struct {
 	clock  Clock
 	filter bank
 	noise  density
+	saw    sawtooth
 	past   oscillator.Rehearsals
 	sensor oscillator.Sensors
 	terms  oscillator.Vector // that the filters know of
@@ -195,37 +196,64 @@ func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
 		return Repeated, nil
 	}
 	l.advanceTo(m.At)
-	quiet, returning := m.At.Sub(l.accepted), l.mode == Holdover && l.inARow <= 0
-	erred := 0.0
-	if returning {
-		erred = float64(l.erred(m.At, quiet))
+	return l.judge(m, now)
+}
+
+// residual is a pulse beside its prediction.
+type residual struct {
+	seen       looks
+	noise      density
+	innovation float64 // s, the pulse minus the mixture's prediction
+	variance   float64 // of the latter
+	quantised  float64 // s, what the receiver said that its clock did to the pulse and was taken off; 0 = nothing
+	returning  bool    // the first pulses after a holdover
+	erred      float64 // s, what that was expected to err
+}
+
+// compare looks at a pulse before anything is changed by it.
+func (l *Loop) compare(m *pps.Measurement) (r residual) {
+	if r.returning = l.mode == Holdover && l.inARow <= 0; r.returning {
+		r.erred = float64(l.erred(m.At, m.At.Sub(l.accepted)))
 	}
-	z := float64(m.Offset - l.cfg.Bias)
-	innovation, variance := z-l.filter.mean.s[phase], l.filter.mean.p[phase][phase]+erred*erred
-	noise := l.noise.widened(float64(m.Width))
-	seen := l.filter.look(z, erred*erred, &noise)
-	if seen.believed < believable || l.contradicts(m.At, innovation) {
-		return l.refuse(m, now, innovation)
+	if m.HasQuantisation {
+		r.quantised = l.saw.correction(float64(m.Quantisation))
 	}
-	if seen.core < coreShare {
+	z := float64(m.Offset-l.cfg.Bias) - r.quantised
+	r.innovation, r.variance = z-l.filter.mean.s[phase], l.filter.mean.p[phase][phase]+r.erred*r.erred
+	r.noise = l.noise.widened(float64(m.Width))
+	r.seen = l.filter.look(z, r.erred*r.erred, &r.noise)
+	return r
+}
+
+// judge refuses a pulse or learns from it.
+func (l *Loop) judge(m pps.Measurement, now clock.Reading) (Refusal, error) {
+	r := l.compare(&m)
+	if r.seen.believed < believable || l.contradicts(m.At, r.innovation) {
+		return l.refuse(m, now, r.innovation)
+	}
+	late := r.seen.core < coreShare
+	if late {
 		if l.lates++; l.lates >= l.mostLates() {
-			return l.refuse(m, now, innovation)
+			return l.refuse(m, now, r.innovation)
 		}
-		l.miss(innovation)
+		l.miss(r.innovation)
 		if l.lates > plainLates { // more in a row are no chance: they tell nothing
 			return Late, nil
 		}
 	}
-	if returning {
-		l.filter.each(func(f *filter) { f.coasted(erred, float64(quiet)) })
+	if r.returning {
+		l.filter.each(func(f *filter) { f.coasted(r.erred, float64(m.At.Sub(l.accepted))) })
 	}
-	l.filter.update(&seen, &noise)
-	l.noise.learn(innovation, variance)
-	if seen.core < coreShare {
+	l.filter.update(&r.seen, &r.noise)
+	l.noise.learn(r.innovation, r.variance)
+	if late {
 		return Late, l.servo()
 	}
-	if returning {
-		l.returned, l.doubtful = clock.Seconds(innovation), clock.Seconds(rehearsed*erred)
+	if r.returning {
+		l.returned, l.doubtful = clock.Seconds(r.innovation), clock.Seconds(rehearsed*r.erred)
+	}
+	if m.HasQuantisation {
+		l.saw.learn(float64(m.Quantisation), r.innovation+r.quantised)
 	}
 	l.accept(m)
 	return "", l.servo()

@@ -200,6 +200,20 @@ func TestSoakResumesAndTellsWhatWasRun(t *testing.T) {
 	}
 }
 
+// Every seed has its drawn faults, two of five have the table, and a seed alone has all.
+func TestSoakHasJobsForEverySeed(t *testing.T) {
+	kinds, table := len(sim.FaultKinds())+1, len(trials())
+	for _, tt := range []struct {
+		first, last uint64
+		want        int
+	}{{1, 50, 50*kinds + 20*table}, {7, 7, kinds + table}} {
+		s := &soak{hours: 24, first: tt.first, last: tt.last, matching: regexp.MustCompile(".")}
+		if got := len(s.jobs()); got != tt.want {
+			t.Errorf("seeds %d to %d: %d jobs, want %d", tt.first, tt.last, got, tt.want)
+		}
+	}
+}
+
 func asJSON(t *testing.T, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)

@@ -1,11 +1,11 @@
 // Command faults makes things go wrong with simulated units, in virtual time, and judges them by the figures of the
 // catalogue of faults: how soon they notice, how far the clock is moved, whether what they promise stays true.
 //
-// The soak runs the table of trials and, for every kind of fault, units whose fault is drawn from the seed: when it comes,
-// how long and how large, on which oscillator. Each was restarted, and begins with what it kept of two hours of lock. It is
-// resumable: what is done stands in a file of JSON lines, and lines of another build of the program are left aside. It
-// exits with 1 when a unit was dishonest about a fault that is claimed to be seen, served a wrong second or year, or
-// panicked, or when a figure of the table was missed that is not known to be.
+// The soak runs the table of trials for two seeds of five and, for every kind of fault and every seed, units whose fault
+// is drawn: when it comes, how long and how large, on which oscillator. Each was restarted, and begins with what it kept
+// of two hours of lock. It is resumable: what is done stands in a file of JSON lines, and lines of another build of the
+// program are left aside. It exits with 1 when a unit was dishonest about a fault that is claimed to be seen, served a
+// wrong second or year, or panicked, or when a figure of the table was missed that is not known to be.
 package main
 
 import (
