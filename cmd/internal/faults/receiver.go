@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -159,7 +160,8 @@ func lockedAgain(from, to int) func(*tally) error {
 
 // receiver returns the receiver of a trial that speaks, nil where it is decoded.
 func (c *trial) receiver(seed uint64) (sim.Receiver, error) {
-	const baud, delay = 38400, 120 * time.Millisecond
+	const baud = 38400
+	delay := cmp.Or(c.delay, 120*time.Millisecond)
 	switch {
 	case c.device == "" && !c.bytes:
 		return nil, nil

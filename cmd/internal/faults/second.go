@@ -64,9 +64,31 @@ func (q *quarter) misled(s *direct.Sample, since int) bool {
 
 // secondTrials are the faults of seconds, dates and leap seconds.
 func secondTrials() (all []trial) {
+	all = append(all, delayTrials()...)
 	all = append(all, labelTrials()...)
 	all = append(all, dateTrials()...)
 	return append(all, leapTrials()...)
+}
+
+// delayTrials begin with a receiver that speaks soon, late, or after the next pulse.
+func delayTrials() (all []trial) {
+	for _, ms := range []time.Duration{20, 95, 300, 600, 850, 950, 1050, 1200, 1400} {
+		for _, r := range []string{"nmea", "ubx-8", "casic-2"} {
+			t := trial{
+				name: fmt.Sprintf("delay-%dms/cold/%s", ms, r), number: "F4", model: "pi-quiet", after: 120, device: r, delay: ms * time.Millisecond,
+				wanted: "off-by-one served 0; served within 60 s with a witness", judge: back(0, 60), soakOnly: r == "casic-2",
+			}
+			all = append(all, t)
+			if t.name += "/no-rtc"; ms <= 900 {
+				t.noRTC, t.after, t.judge, t.wanted = true, 900, nil, "off-by-one served 0 without a witness"
+				if ms > 100 {
+					t.judge, t.wanted = back(0, 800), "off-by-one served 0; served without a witness"
+				}
+				all = append(all, t)
+			}
+		}
+	}
+	return all
 }
 
 // labelTrials begin with a receiver whose labels are wrong until it knows better.

@@ -32,11 +32,12 @@ type trial struct {
 	faults  []sim.Fault // their times count from the fault on
 	fix     int         // seconds until the receiver has a fix, cold starts only
 	noRTC   bool
-	servers []sim.Server // other clocks that are asked
-	bytes   bool         // the receiver speaks NMEA, where reports would do
-	device  string       // the receiver speaks this: nmea, or a sim.Kind in its binary protocol; "" = as bytes says
-	quarter              // whose end it runs over
-	twin    bool         // the same unit is also run without the fault, to see how far that moves the clock
+	servers []sim.Server  // other clocks that are asked
+	bytes   bool          // the receiver speaks NMEA, where reports would do
+	device  string        // the receiver speaks this: nmea, or a sim.Kind in its binary protocol; "" = as bytes says
+	delay   time.Duration // of what the receiver says of a second, from its pulse; 0 = 120 ms
+	quarter               // whose end it runs over
+	twin    bool          // the same unit is also run without the fault, to see how far that moves the clock
 
 	wanted    string             // the figure, in words
 	share     float64            // least share of answers that are synchronised and honest, from the fault on
