@@ -28,6 +28,8 @@ type hostClock struct {
 	shift clock.Real
 	stale atomic.Int32
 	era   atomic.Uint32
+
+	stepAfter atomic.Int32 // readings until the clock is stepped, 0 = never
 }
 
 func (h *hostClock) Now() (now clock.Reading) {
@@ -43,6 +45,9 @@ func (h *hostClock) Now() (now clock.Reading) {
 		if width < 10_000 {
 			break
 		}
+	}
+	if h.stepAfter.Load() > 0 && h.stepAfter.Add(-1) == 0 {
+		h.era.Add(1)
 	}
 	return now
 }
@@ -348,6 +353,28 @@ func TestServeRefusesStampsOfAnotherEra(t *testing.T) {
 		t.Errorf("answered request %d, want 2", p.Origin)
 	}
 	if s := u.final(t); s.Refused[ntp.ForeignStamp] != 1 || s.RefusedTotal() != 1 || s.Answered != 1 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// A step between the two readings of a turn: the answers prepared by the first are worth nothing.
+func TestServeDropsWhatAStepOverlooks(t *testing.T) {
+	u := listen(t, "127.0.0.1:0")
+	conn, l := dial(t, u.Addrs()[0]), u.listeners[0]
+	u.clock.stepAfter.Store(1)
+	send(t, conn, request(1), request(2))
+	for refused := uint64(0); refused < 2; refused = u.Stats().RefusedTotal() {
+		u.clock.stepAfter.Store(1)
+		l.turn(unix.MSG_WAITFORONE)
+	}
+	send(t, conn, request(3))
+	for l.turn(unix.MSG_WAITFORONE) != worked {
+	}
+	if p := receive(t, conn); p.Origin != 3 || p.Leap != ntp.LeapUnsynchronised {
+		t.Errorf("answer %+v, want one to request 3 that is not synchronised", p)
+	}
+	u.serve(t)
+	if s := u.final(t); s.Refused[ntp.ForeignStamp] != 2 || s.Answered != 1 {
 		t.Errorf("stats %+v", s)
 	}
 }

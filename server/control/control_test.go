@@ -146,9 +146,9 @@ func TestLongAnswersAreDivided(t *testing.T) {
 	if len(packets) != 4 {
 		t.Errorf("%d packets, want 4", len(packets))
 	}
-	for _, p := range packets {
-		if len(p) > MaxPacket {
-			t.Errorf("fragment of %d bytes", len(p))
+	for i, p := range packets {
+		if more := p[1]&hasMore != 0; len(p) > MaxPacket || more != (i < len(packets)-1) {
+			t.Errorf("fragment %d of %d bytes, more to come: %v", i, len(p), more)
 		}
 	}
 	data, err := ask(serve(s), message{version: 4, operation: readVariables, sequence: 3})

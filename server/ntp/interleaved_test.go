@@ -161,6 +161,32 @@ func TestExchangesKeepWhatWillBeAskedFor(t *testing.T) {
 	}
 }
 
+// Clients that poll often do not cost those that poll seldom their answers: what was asked for makes room.
+func TestExchangesKeepWhatSlowClientsWillAskFor(t *testing.T) {
+	const slow, fast, polls = 200, 100, 400
+	x, at, lost := NewExchanges([2]uint64{9, 10}), Timestamp(0), 0
+	keep := func() Timestamp { at += 1 << 32; x.Keep(home, at|1, 2, 0); return at | 1 }
+	var seldom [slow]Timestamp
+	for i := range seldom {
+		seldom[i] = keep()
+	}
+	var often [fast]Timestamp
+	for range polls {
+		for i := range often {
+			x.Sent(home, often[i], 0)
+			often[i] = keep()
+		}
+	}
+	for _, receive := range seldom {
+		if x.Sent(home, receive, 0) == 0 {
+			lost++
+		}
+	}
+	if lost > slow/10 { // by age alone all are gone: 40,000 answers in 4096 ways
+		t.Errorf("%d of %d answers forgotten", lost, slow)
+	}
+}
+
 func TestExchangesDoNotAllocate(t *testing.T) {
 	x := NewExchanges([2]uint64{1, 2})
 	if n := testing.AllocsPerRun(100, func() { x.Keep(home, 1, 2, 0); x.Sent(home, 1, 0) }); n != 0 {
