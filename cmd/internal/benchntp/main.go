@@ -3,7 +3,8 @@
 // It makes network namespaces joined by veth pairs, one for each server, which share one core, and one for a generator of
 // requests on another core, and removes all of it at the end. The servers take turns. Answers are counted where they leave,
 // by the interface; CPU time is what the scheduler gave to the server's threads, in nanoseconds. Figures are the median of
-// the rounds, a ratio is the median of the rounds' ratios. At the end chronyd as a client compares the served clocks. chronyd runs with -x and without the capability to set a
+// the rounds, a ratio is the median of the rounds' ratios. At the end chronyd as a client compares the served clocks,
+// and a unit watches how late its own loop is, with and without a flood. chronyd runs with -x and without the capability to set a
 // clock, timeballd on its simulated board: this machine's clock is not touched. It needs root.
 package main
 
@@ -51,6 +52,13 @@ func main() {
 		}
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == "watch" {
+		if err := watch(); err != nil {
+			fmt.Fprintln(os.Stderr, "benchntp:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	daemon := flag.String("daemon", "bin/timeballd", "`path` of timeballd")
 	chronyd := flag.String("chronyd", ".cache/clients/bin/chronyd", "`path` of chronyd, as make deps unpacks it")
 	rounds := flag.Int("rounds", 9, "of each load, the servers taking turns; 0: compare the clocks only")
@@ -79,7 +87,7 @@ func run(ctx context.Context, daemon, chronyd string, rounds int, span time.Dura
 	if err != nil {
 		return err
 	}
-	net, err := newNetwork(len(servers))
+	net, err := newNetwork(len(servers) + 1) // one for a unit that watches itself
 	if err != nil {
 		return err
 	}
@@ -101,11 +109,16 @@ func run(ctx context.Context, daemon, chronyd string, rounds int, span time.Dura
 	if err != nil {
 		return err
 	}
-	return compareExactness(ctx, net, servers[:2], theirs, dir, exactFor)
+	if err := compareExactness(ctx, net, servers[:2], theirs, dir, exactFor); err != nil {
+		return err
+	}
+	return compareLoop(ctx, net, len(servers), loopFor)
 }
 
-// exactFor is how long clients compare the servers' clocks.
-const exactFor = 20 * time.Second
+const (
+	exactFor = 20 * time.Second // how long clients compare the servers' clocks
+	loopFor  = 10 * time.Second // how long a unit watches itself, each time
+)
 
 // contenders returns the servers that are compared.
 func contenders(dir, daemon, chronyd string) ([]*server, error) {
