@@ -33,6 +33,7 @@ const (
 	mismatchMost          = 1.5       // of the SD on the matching model
 	tightest              = 4.0       // median bound over the 95th percentile of the error
 	worstSeed             = 0.95      // held in any one run
+	serving               = 0.999     // of the locked time, without a fault
 )
 
 // held is the share of samples in which the bound is to hold.
@@ -59,6 +60,9 @@ func (b *bench) askBound(x experiment, pooled *direct.Score, worst *[direct.Buck
 	b.ask(x.name+": dishonest answers", float64(pooled.Dishonest), 0)
 	for i := range pooled.Bucket {
 		s := &pooled.Bucket[i]
+		if direct.Bucket(i) == direct.Locked {
+			b.askLeast(x.name+": locked: share served", s.Serving(), serving)
+		}
 		if s.Samples == 0 || direct.Bucket(i) == direct.Locked && x.lock > 0 { // steady and cold judge the lock
 			continue
 		}

@@ -198,8 +198,8 @@ func (b *bench) printBound(x experiment, rs []result) {
 	fmt.Fprintf(b.out, "         dishonest %d of %d\n", pooled.Dishonest, pooled.Synchronised)
 	for i := range pooled.Bucket {
 		if s := &pooled.Bucket[i]; s.Samples > 0 {
-			fmt.Fprintf(b.out, "         %v: bound held %.5f, in the worst seed %.4f; tightness %.2f, of the pulse part %.2f\n",
-				direct.Bucket(i), s.Coverage(), worst[i], s.Tightness(), s.PulseTightness())
+			fmt.Fprintf(b.out, "         %v: bound held %.5f, in the worst seed %.4f; tightness %.2f, of the pulse part %.2f; within 1 ms %.4f\n",
+				direct.Bucket(i), s.Coverage(), worst[i], s.Tightness(), s.PulseTightness(), s.Serving())
 		}
 	}
 	b.askBound(x, &pooled, &worst)

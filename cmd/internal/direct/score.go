@@ -5,6 +5,7 @@ import (
 
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
+	"timeball/server/publish"
 )
 
 // Bucket is a stretch of a unit's life in which its bound is judged on its own.
@@ -24,6 +25,8 @@ func (b Bucket) String() string {
 	return [Buckets]string{"locked", "holdover 0-1 h", "holdover 1-4 h", "holdover 4-24 h"}[b]
 }
 
+var limit = clock.Seconds(publish.Default().Limit.Seconds())
+
 // Score is what a run, or several, came to.
 type Score struct {
 	Samples      int
@@ -36,6 +39,7 @@ type Score struct {
 type BucketScore struct {
 	Samples int
 	Held    int // |error| <= bound
+	Served  int // bound is within the limit of a unit that nobody configured
 	errors  histogram
 	bounds  histogram
 	pulses  histogram // the pulse part of the bound
@@ -60,6 +64,9 @@ func (s *Score) Add(x Sample) {
 	if err <= x.Bound {
 		to.Held++
 	}
+	if x.Bound <= limit {
+		to.Served++
+	}
 	parts := x.Snapshot.Estimate.Bound
 	to.errors.add(float64(err))
 	to.bounds.add(float64(x.Bound))
@@ -75,6 +82,7 @@ func (s *Score) Merge(o *Score) {
 		to, from := &s.Bucket[i], &o.Bucket[i]
 		to.Samples += from.Samples
 		to.Held += from.Held
+		to.Served += from.Served
 		to.errors.merge(&from.errors)
 		to.bounds.merge(&from.bounds)
 		to.pulses.merge(&from.pulses)
@@ -103,6 +111,9 @@ func bucketOf(x Sample) (Bucket, bool) {
 
 // Coverage returns the share of samples whose bound held the error; NaN without samples.
 func (b *BucketScore) Coverage() float64 { return float64(b.Held) / float64(b.Samples) }
+
+// Serving returns the share of samples in which a unit that nobody configured would serve; NaN without samples.
+func (b *BucketScore) Serving() float64 { return float64(b.Served) / float64(b.Samples) }
 
 // Tightness returns the median bound over the 95th percentile of the error; NaN without samples.
 func (b *BucketScore) Tightness() float64 { return b.bounds.quantile(0.5) / b.errors.quantile(0.95) }
