@@ -382,8 +382,12 @@ func (r *Rehearsals) weights(h float64) (weights [predictors]float64) {
 }
 
 // Without sensors a change of load that has not come yet can't be foreseen: for this long, in seconds, what was rehearsed
-// does not rule it out.
-const novelty = 6 * 3600
+// does not rule it out: as far as the prior or, where that is less, untold times what was expected. A crystal that a load can
+// move far, its room moves too.
+const (
+	novelty = 6 * 3600
+	untold  = 4
+)
 
 // Expected returns the root mean square error expected of a holdover of length h.
 func (r *Rehearsals) Expected(h clock.Seconds) clock.Seconds {
@@ -398,6 +402,7 @@ func (r *Rehearsals) Expected(h clock.Seconds) clock.Seconds {
 	square := expected * expected
 	if !r.hasTerms {
 		prior, known := float64(min(priorDrift*h*h/2, priorSpan*h)), float64(r.scored[0])*period/novelty
+		prior = min(prior, untold*expected)
 		square += prior * prior / (1 + known*known)
 	}
 	return clock.Seconds(math.Sqrt(square))
