@@ -81,13 +81,15 @@ func (f *filter) sense(df *oscillator.Vector) {
 }
 
 // coasted adds the error e that a holdover of h seconds is expected to have made, in phase and in frequency, and opens the
-// drift anew.
-func (f *filter) coasted(e, h float64) {
+// drift anew. The two errors are one when the frequency left linearly; when the phase alone has moved, they are not.
+func (f *filter) coasted(e, h float64, linear bool) {
 	rate := 2 * e / h // a frequency that left linearly has erred by half of this on average
 	f.p[phase][phase] += e * e
-	f.p[phase][frequency] += e * rate
-	f.p[frequency][phase] += e * rate
 	f.p[frequency][frequency] += rate * rate
+	if linear {
+		f.p[phase][frequency] += e * rate
+		f.p[frequency][phase] += e * rate
+	}
 	for i := range states {
 		f.p[drift][i], f.p[i][drift] = 0, 0
 	}

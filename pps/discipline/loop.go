@@ -46,6 +46,7 @@ const (
 	stateSigmas  = 4.0    // in the bound, for the state's own sigma
 	coreSigmas   = 0.25   // in the bound, times the core's sigma: a density learned wrong shifts its mean by less
 	rehearsed    = 4.0    // in the bound, times the rehearsals' root mean square
+	likely       = 2.0    // times what a holdover was expected to err; more is the pulse's move, not the frequency's
 	silence      = 2.6    // s without any edge begin a holdover: two missed pulses and a tick
 	plainLates   = 2      // late edges in a row that are believed to be chance
 	refusing     = 20.0   // s with refused or late edges only do so as well
@@ -242,7 +243,8 @@ func (l *Loop) judge(m pps.Measurement, now clock.Reading) (Refusal, error) {
 		}
 	}
 	if r.returning {
-		l.filter.each(func(f *filter) { f.coasted(r.erred, float64(m.At.Sub(l.accepted))) })
+		drifted := math.Abs(r.innovation) <= likely*r.erred
+		l.filter.each(func(f *filter) { f.coasted(r.erred, float64(m.At.Sub(l.accepted)), drifted) })
 	}
 	l.filter.update(&r.seen, &r.noise)
 	l.noise.learn(r.innovation, r.variance)
@@ -548,7 +550,7 @@ func (l *Loop) bound(at clock.Mono) Bound {
 		contradicted = max(contradicted, magnitude(l.disputed))
 	}
 	if by, sigma, suspected := l.past.Suspected(at, l.bareAt(at)); suspected {
-		contradicted = max(contradicted, magnitude(by)+rehearsed*sigma)
+		contradicted = max(contradicted, magnitude(by)+min(magnitude(by), rehearsed*sigma)) // beyond that it is no evidence
 	}
 	if contradicted > 0 {
 		contradicted += gateSigmas * clock.Seconds(l.noise.sigma)

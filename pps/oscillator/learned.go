@@ -65,8 +65,14 @@ func (g *regression) take(dt, elapsed, frequency float64, terms, change *Vector,
 		r2 += v * (1 + 2*lags[i]/dt) * (c*c + g.p[firstTerm+i][firstTerm+i])
 	}
 	// While the temperature changes the law is as wrong as its mixture of lags.
-	said := lagging * g.law().Dot(change)
-	r2 += said * said
+	said := g.law().Dot(change)
+	square := said * said
+	for i, a := range change {
+		for k, b := range change {
+			square += a * g.p[firstTerm+i][firstTerm+k] * b
+		}
+	}
+	r2 += lagging * lagging * max(0, square)
 	if g.taken++; g.taken == 1 {
 		g.s[base] = frequency - g.law().Dot(terms)
 		g.p[base][base] = r2 // and what is not known of the law, by which the base is wrong the other way

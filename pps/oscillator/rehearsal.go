@@ -279,7 +279,7 @@ func (r *Rehearsals) rehearse() {
 	if r.taken <= lateNotes {
 		return
 	}
-	now, law := r.back(lateNotes), r.regression[r.best()].law()
+	now, best := r.back(lateNotes), &r.regression[r.best()]
 	for j := range levels {
 		n := 1 << j
 		if n+lateNotes > r.taken || n+lateNotes >= ringNotes {
@@ -289,7 +289,7 @@ func (r *Rehearsals) rehearse() {
 		r.scored[j]++
 		keep := 1 - max(1/remembered, unlearning/(float64(r.scored[j])+unlearning))
 		moved, h := now.phase-then.phase, float64(now.at.Sub(then.at))
-		r.excited.learn(j, then.said(law, h, &now.integral), keep)
+		r.excited.learn(j, then.said(best.law(), h, &now.integral), then.doubt(best, h, &now.integral), keep)
 		for p := range predictors {
 			err := moved - then.advance(p, h, &now.integral)
 			s := &r.score[j][p]
@@ -444,8 +444,8 @@ func (r *Rehearsals) Erred(at clock.Mono) clock.Seconds {
 	return clock.Seconds(r.expected(&r.from, &r.doubted, max(0, float64(at.Sub(r.began))), &integral))
 }
 
-// doubt returns what may be wrong h seconds after n, when the terms' integral has become integral, because g does not know
-// the law well enough for what the sensors have said since: 1 sigma.
+// doubt returns the variance of the phase h seconds after n, when the terms' integral has become integral, that comes of what
+// g does not know of the law.
 func (n *note) doubt(g *regression, h float64, integral *Vector) float64 {
 	moved := n.moved(h, integral)
 	square := 0.0
@@ -454,7 +454,7 @@ func (n *note) doubt(g *regression, h float64, integral *Vector) float64 {
 			square += a * g.p[firstTerm+i][firstTerm+k] * b
 		}
 	}
-	return math.Sqrt(max(0, g.doubt()*square))
+	return max(0, square)
 }
 
 // moved returns of the terms' integral, which has become integral h seconds after n, what has changed since n, when the
