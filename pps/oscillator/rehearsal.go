@@ -54,10 +54,12 @@ const (
 	priorSpan  = 1e-6
 
 	// An error that grows with the square of time, as that of a lasting drift, is 4 times as large an octave on; with the
-	// 1.5th power, as that of a random walk of frequency, 2.8 times. What the law does not explain is such a walk; what nothing
-	// explains lies between.
-	walking  = 2.83
-	drifting = 3.5
+	// 1.5th power, as that of a random walk of frequency, 2.83 times. What a law does not explain is such a walk; what nothing
+	// explains lies between, and in the first half hour, means of 128 s, nobody knows.
+	lastingDrift = 4.0
+	walking      = 2.83
+	drifting     = 3.5
+	wellLearned  = 14
 
 	// A rehearsal is forgotten over three days, which keeps a daily cycle in mind. Before there are so many, a quarter of
 	// them is remembered: the predictors learn too, and what they were worth at first says little.
@@ -335,7 +337,10 @@ func (r *Rehearsals) learn() {
 
 // perOctave returns how much larger the error of predictor p is likely to be an octave on.
 func (r *Rehearsals) perOctave(p int) float64 {
-	if k := candidates[p].kind; r.hasTerms && (k == lawful || k == lasting) {
+	switch k := candidates[p].kind; {
+	case r.learned < wellLearned:
+		return lastingDrift
+	case r.hasTerms && (k == lawful || k == lasting):
 		return walking
 	}
 	return drifting

@@ -54,7 +54,7 @@ func TestSuspicionLastsUntilThePulseIsBack(t *testing.T) {
 	if c.r.Expected(256) != expected {
 		t.Error("rehearsals have learned from suspected pulses")
 	}
-	c.live(after+3600, true, func(int) float64 { return -100e-9 })
+	c.phase -= 100e-9 * float64(after+3600)
 	c.live(64, true, func(int) float64 { return 0 })
 	if _, _, held := c.r.Suspected(c.at(), clock.Seconds(c.phase)); held {
 		t.Error("still held when the pulse is back")
