@@ -49,6 +49,7 @@ const (
 	likely       = 2.0    // times what a holdover was expected to err; more is the pulse's move, not the frequency's
 	silence      = 2.6    // s without any edge begin a holdover: two missed pulses and a tick
 	plainLates   = 2      // late edges in a row that are believed to be chance
+	uncertain    = 60.0   // s after a lock in which it may be the frequency that is wrong
 	refusing     = 20.0   // s with refused or late edges only do so as well
 	disputing    = 86400  // s for which a moved pulse is held against the unit's own bound
 	settled      = 5      // accepted pulses in a row make a lock
@@ -97,6 +98,7 @@ type Loop struct {
 	lates      int              // late edges in a row
 	missed     int              // late or refused ones in a row
 	needed     int
+	lockedAt   clock.Mono
 	variance   float64          // of x at the last accepted pulse
 	contrary   [3]clock.Seconds // how far the last late or refused pulses were from the prediction
 
@@ -238,7 +240,7 @@ func (l *Loop) judge(m pps.Measurement, now clock.Reading) (Refusal, error) {
 			return l.refuse(m, now, r.innovation)
 		}
 		l.miss(r.innovation)
-		if l.lates > plainLates { // more in a row are no chance: they tell nothing
+		if l.lates > plainLates && m.At.Sub(l.lockedAt) > uncertain { // more in a row are no chance: they tell nothing
 			return Late, nil
 		}
 	}
@@ -368,6 +370,7 @@ func (l *Loop) accept(m pps.Measurement) {
 	if l.mode != Locked && l.inARow >= l.needed && near {
 		l.dispute(m.At)
 		l.mode, l.reason, l.everLocked, l.needed = Locked, "", true, settled
+		l.lockedAt = m.At
 	}
 }
 
