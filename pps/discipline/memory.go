@@ -44,5 +44,6 @@ func (l *Loop) Memory() (Memory, bool) {
 	}
 	m := Memory{Frequency: clock.Ratio(l.filter.mean.s[frequency]), Oscillator: oscillator.Memory{Centre: centre}}
 	m.Oscillator.Law, m.Oscillator.Sigma = l.past.Law()
+	m.Oscillator.Ageing, m.Oscillator.AgeingSigma = l.past.Ageing()
 	return m, m.Valid()
 }

@@ -7,17 +7,17 @@ type Memory struct {
 	Centre float64 `json:"centre_celsius"` // temperature from which the law counts degrees
 	Law    Vector  `json:"law"`            // coefficients
 	Sigma  Vector  `json:"sigma"`          // 1 sigma of them
+
+	Ageing      float64 `json:"ageing"`       // drift of the frequency at the law's zero, 1/s
+	AgeingSigma float64 `json:"ageing_sigma"` // 1 sigma of it, 0 = not learned
 }
 
 // A law that is further from nothing than this many of Prior's sigmas is no crystal's.
 const implausible = 10
 
-// A law learned before is trusted half as much as it trusted itself, and never more than a hundredth of Prior: boards are
-// opened, fans fail, crystals age.
-const (
-	distrust  = 2
-	leastPart = 0.01
-)
+// A law learned before is trusted as much as it trusted itself, and never more than a ten-thousandth of Prior: it goes on
+// being learned, and an oven's is that small.
+const leastPart = 1e-4
 
 // Valid says whether m can be the law of a crystal.
 func (m *Memory) Valid() bool {
@@ -29,13 +29,13 @@ func (m *Memory) Valid() bool {
 			return false
 		}
 	}
-	return true
+	return math.Abs(m.Ageing) <= implausible*priorAgeing && m.AgeingSigma >= 0 && m.AgeingSigma <= 2*priorAgeing
 }
 
 // prior returns the standard deviations with which a remembered law is begun.
 func (m *Memory) prior() (v Vector) {
 	for i := range v {
-		v[i] = max(leastPart*Prior[i], min(Prior[i], distrust*m.Sigma[i]))
+		v[i] = max(leastPart*Prior[i], min(Prior[i], m.Sigma[i]))
 	}
 	return v
 }
@@ -50,13 +50,24 @@ func (s *Sensors) Centre() (celsius float64, ok bool) { return s.centre, s.hasT 
 func (r *Rehearsals) Restore(m *Memory) {
 	sigma := m.prior()
 	for i, walk := range walks {
-		r.regression[i] = newRegression(walk, &m.Law, &sigma)
+		g := newRegression(walk, &m.Law, &sigma)
+		if m.AgeingSigma > 0 {
+			g.s[ageing], g.p[ageing][ageing] = m.Ageing, m.AgeingSigma*m.AgeingSigma
+		}
+		r.regression[i] = g
 	}
 }
 
 // kept is the regression whose law is kept until rehearsals tell which is best: the one for a bare crystal whose sensors
 // tell nearly all.
 const kept = 2
+
+// Ageing returns the drift of the frequency that no sensor explains, and its sigma, per second.
+func (r *Rehearsals) Ageing() (drift, sigma float64) {
+	r.start()
+	g := &r.regression[r.best()]
+	return g.s[ageing], math.Sqrt(max(0, g.p[ageing][ageing]))
+}
 
 // Law returns the law learned over minutes and its sigma.
 func (r *Rehearsals) Law() (law, sigma Vector) {
