@@ -107,6 +107,7 @@ type Loop struct {
 
 	followed clock.Mono    // the last instant at which a holdover's clock was steered
 	bareThen clock.Seconds // the bare oscillator's phase then
+	began    clock.Mono    // the last accepted pulse before the holdover
 	worst    clock.Seconds // that the holdover was ever expected to have erred: an error stays
 
 	// A pulse that moves against the prediction may have been wrong before or be wrong now, and the unit alone can't tell.
@@ -245,8 +246,8 @@ func (l *Loop) judge(m pps.Measurement, now clock.Reading) (Refusal, error) {
 		}
 	}
 	if r.returning {
-		drifted := math.Abs(r.innovation) <= likely*r.erred
-		l.filter.each(func(f *filter) { f.coasted(r.erred, float64(m.At.Sub(l.accepted)), drifted) })
+		drifted := math.Abs(r.innovation) <= likely*(r.erred+l.noise.sigma)
+		l.filter.each(func(f *filter) { f.coasted(r.erred, float64(m.At.Sub(l.began)), drifted) })
 	}
 	l.filter.update(&r.seen, &r.noise)
 	l.noise.learn(r.innovation, r.variance)
@@ -513,6 +514,7 @@ const turning = 0.1
 // coast begins a holdover on the last frequency; a drift seen for seconds says nothing about hours.
 func (l *Loop) coast(reason string) {
 	l.mode, l.reason, l.inARow, l.needed = Holdover, reason, 0, settled
+	l.began = l.accepted
 	l.filter.each(func(f *filter) { f.s[drift] = 0 })
 	if by, _, suspected := l.past.Suspected(l.at, l.Bare()); suspected {
 		l.contradiction = by
