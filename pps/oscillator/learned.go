@@ -55,8 +55,8 @@ func (g *regression) doubt() float64 {
 // law returns the coefficients.
 func (g *regression) law() *Vector { return (*Vector)(g.s[firstTerm:]) }
 
-// take takes the mean frequency and the mean terms of a window of dt seconds, elapsed seconds after the last one. variance is that of the phase at its ends,
-// noise that of the terms.
+// take takes the mean frequency and the mean terms of a window of dt seconds, elapsed seconds after the last one. change is
+// that of the terms within it, variance that of the phase at its ends, noise that of the terms.
 func (g *regression) take(dt, elapsed, frequency float64, terms, change *Vector, variance float64, noise *Vector) {
 	r2 := 2*variance/(dt*dt) + leastNoise*leastNoise
 	for i, v := range noise {

@@ -307,6 +307,6 @@ var known = map[string]string{
 
 const (
 	lone      = "one witness alone is believed when it differs by one second: a message may be that late"
-	dragged   = "the loop follows a pulse that is dragged: nothing limits it by the frequency's prior"
+	dragged   = "a pulse that is dragged no faster than the crystal was rehearsed to wander is followed without an alarm"
 	forgotten = "a pulse that is off by more than the limit ends the holdover at once; while the unit acquires it the bound may be short"
 )
