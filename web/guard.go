@@ -9,18 +9,19 @@ import (
 )
 
 // policy allows what the page is made of and nothing else: no script or style inside the HTML, nothing from elsewhere,
-// no frame around it.
+// no frame around it, and its forms go to this unit alone.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // guard refuses what no honest viewer of this unit sends and puts the security headers on every answer.
 type guard struct {
-	names map[string]bool
-	next  http.Handler
+	names   map[string]bool
+	next    http.Handler
+	foreign *http.CrossOriginProtection // refuses what a page of another site makes a browser send
 }
 
 func newGuard(names []string, next http.Handler) *guard {
-	g := &guard{names: map[string]bool{"localhost": true}, next: next}
+	g := &guard{names: map[string]bool{"localhost": true}, next: next, foreign: http.NewCrossOriginProtection()}
 	for _, name := range names {
 		if name != "" {
 			g.names[plainName(name)] = true
@@ -41,11 +42,8 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !g.knows(r.Host):
 		text := fmt.Sprintf("this unit does not answer to the name %.80q: use its address, or add the name to its configuration", r.Host)
 		http.Error(w, text, http.StatusMisdirectedRequest)
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		h.Set("Allow", "GET, HEAD")
-		refuse(w, "only GET and HEAD are answered here", http.StatusMethodNotAllowed)
-	case r.ContentLength != 0:
-		refuse(w, "a request with a body is not read", http.StatusRequestEntityTooLarge)
+	case g.foreign.Check(r) != nil:
+		refuse(w, "this came from a page of another site: nothing was changed", http.StatusForbidden)
 	default:
 		g.next.ServeHTTP(w, r)
 	}

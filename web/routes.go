@@ -13,15 +13,16 @@ import (
 
 const jsonType = "application/json"
 
-func (s *Server) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/{$}", s.page)
-	mux.HandleFunc("/assets/", s.assets.serve)
-	mux.HandleFunc("/api/v1/status", s.status)
-	mux.HandleFunc("/api/v1/stream", s.stream)
-	mux.HandleFunc("/api/v1/now", s.now)
-	mux.HandleFunc("/metrics", s.metrics)
-	return mux
+// routes returns the table of all that this server answers. Nothing is answered that is not in it.
+func (s *Server) routes() []Route {
+	return []Route{
+		{Method: "GET", Path: "/{$}", Policy: Public, Handle: s.page},
+		{Method: "GET", Path: "/assets/", Policy: Public, Handle: s.assets.serve},
+		{Method: "GET", Path: "/api/v1/status", Policy: Public, Handle: s.status},
+		{Method: "GET", Path: "/api/v1/stream", Policy: Public, Handle: s.stream},
+		{Method: "GET", Path: "/api/v1/now", Policy: Public, Handle: s.now},
+		{Method: "GET", Path: "/metrics", Policy: Public, Handle: s.metrics},
+	}
 }
 
 // snapshot returns the unit's status in a form that can be written: JSON knows no infinity, and what is no number is not

@@ -1,10 +1,12 @@
 // Package web serves a unit's local page, its API and its metrics over HTTP.
 //
-// It sees the unit only through Unit: snapshots one way, and nothing here can change anything. The page is complete
-// without scripts and loads nothing from elsewhere; the formats are those of web/api, web/page and web/metrics.
+// It sees the unit only through Unit: snapshots one way, a closed list of commands the other. The page is complete
+// without scripts and loads nothing from elsewhere; the formats are those of web/api, web/page and web/metrics. What it
+// answers is one table of routes, each with the policy that says who may ask it and where: over plain HTTP nothing changes.
 //
-// Whoever asks may be slow, hostile or a web page of someone else: names that are not the unit's are refused (421), so are
-// methods that change something (405), bodies (413) and streams beyond a bound (503); every read and write has a time
+// Whoever asks may be slow, hostile or a web page of someone else: names that are not the unit's are refused (421), so is
+// what a page of another site sends (403), methods a route does not have (405), long bodies (413) and streams beyond a
+// bound (503); every read and write has a time
 // limit, and one address has a bounded number of connections. An error on one page is that page's alone.
 package web
 
@@ -22,21 +24,26 @@ import (
 	"timeball/web/api"
 )
 
-// Unit is what this package shows. Its methods are called from many goroutines and return at once.
+// Unit is what this package shows. Its methods are called from many goroutines; all but Do return at once.
 type Unit interface {
 	// Status returns the newest snapshot.
 	Status() api.Status
 	// Now returns the interval that contains UTC at the moment of the call, in nanoseconds of the Unix scale, and the mode.
 	// Both ends are nil while there is no bound.
 	Now() (earliest, latest *int64, mode string)
+	// Do carries out a command, or begins to: the result says so. It may take until ctx ends. An error means that the unit
+	// was not reached; what it refuses is a result with its reason.
+	Do(ctx context.Context, c api.Command) (api.Result, error)
 }
 
 // Config is how the page is reached.
 type Config struct {
-	Address string       // host:port to listen on
-	Name    string       // of the unit: the host name
-	Names   []string     // further names it is asked for by; address literals and localhost always count
-	Log     *slog.Logger // nil is silent
+	Address string   // host:port to listen on
+	Name    string   // of the unit: the host name
+	Names   []string // further names it is asked for by; address literals and localhost always count
+	// SecurePort is the port of -https, to be named where -http is not enough; 0: there is none.
+	SecurePort int
+	Log        *slog.Logger // nil is silent
 }
 
 // The limits. A unit's page is asked by a few people and a few collectors.
@@ -60,7 +67,9 @@ type Server struct {
 	handler http.Handler
 	assets  *assets
 	streams chan struct{} // a place for each stream
-	log     *slog.Logger
+	// identify finds out who sent a request over TLS; nil: nobody can be known.
+	identify func(http.ResponseWriter, *http.Request) Visitor
+	log      *slog.Logger
 }
 
 // New returns a server for unit. Each of extra adds its own metrics to /metrics in the text format of Prometheus.
@@ -69,7 +78,7 @@ func New(config Config, unit Unit, extra ...func(io.Writer)) *Server {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.handler = newGuard(append([]string{config.Name}, config.Names...), s.routes())
+	s.handler = newGuard(append([]string{config.Name}, config.Names...), newTable(s, s.routes()))
 	return s
 }
 

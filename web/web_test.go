@@ -41,6 +41,10 @@ func (u *fakeUnit) Now() (earliest, latest *int64, mode string) {
 	return new(int64(1795269694000000001)), new(int64(1795269694000003737)), u.status.Mode
 }
 
+func (u *fakeUnit) Do(context.Context, api.Command) (api.Result, error) {
+	return api.Refuse("a unit of a test does nothing"), nil
+}
+
 func newServer(extra ...func(io.Writer)) (*Server, *fakeUnit) {
 	u := &fakeUnit{status: api.Status{Mode: "locked", Leap: "none", Stratum: 1, BoundSeconds: new(1.868e-6), SatellitesUsed: new(14)}}
 	return New(Config{Name: "tb-a", Names: []string{"time.example.org"}}, u, extra...), u

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,8 @@ import (
 )
 
 type unit struct{ api.Status }
+
+func (u unit) Do(context.Context, api.Command) (api.Result, error) { return api.Result{}, nil }
 
 func (u unit) Now() (earliest, latest *int64, mode string) { return nil, nil, u.Mode }
 
