@@ -52,15 +52,15 @@ type Clock interface {
 	FromKernel(stamp clock.Real, now clock.Reading) (clock.Real, bool)
 }
 
-// Server answers NTP requests. Use it in the order New, Listen, Serve, once; Addrs and Stats may be called by anyone any time
-// after Listen.
+// Server answers NTP requests. Use it in the order New, Listen or Take, Serve, once; Addrs and Stats may be called by anyone any time
+// after Listen or Take.
 type Server struct {
 	cfg   Config
 	clock Clock
 	ref   *atomic.Pointer[ntp.Reference]
 	log   *slog.Logger
 
-	share     int // sockets for each address
+	share     int // sockets for each address, 0 one for each core
 	listeners []*listener
 	access    atomic.Pointer[access.List]
 	clients   *clientlog.Log
@@ -72,7 +72,7 @@ type Server struct {
 
 // New returns a server that serves clk and answers from whatever ref points to; nil there means "not synchronised".
 func New(cfg Config, clk Clock, ref *atomic.Pointer[ntp.Reference], log *slog.Logger) *Server {
-	s := &Server{cfg: cfg, clock: clk, ref: ref, log: log, share: runtime.NumCPU()}
+	s := &Server{cfg: cfg, clock: clk, ref: ref, log: log}
 	var seed [4]uint64
 	for i := range seed {
 		seed[i] = rand.Uint64() // of the operating system's randomness
@@ -88,42 +88,29 @@ func New(cfg Config, clk Clock, ref *atomic.Pointer[ntp.Reference], log *slog.Lo
 // called before Listen.
 func (s *Server) Describe(state func() *control.State) { s.describe = state }
 
-// Listen opens every address of the configuration, or none. An IPv6 address is left out with a log line where the machine
-// has no IPv6. The error names the address; errors.Is finds the system's reason, as syscall.EADDRINUSE, in it.
+// Listen opens every address of the configuration, or none, as Open does.
 func (s *Server) Listen() error {
-	addrs, err := s.cfg.addresses()
-	if err = errors.Join(err, s.cfg.Validate()); err != nil {
+	sockets, err := Open(s.cfg, s.share, s.log)
+	if err != nil {
 		return err
 	}
-	s.admit()
-	for _, addr := range addrs {
-		opened, err := s.openAll(addr, s.share)
-		if noIPv6(addr, err) {
-			s.log.Warn("listener skipped", "address", addr, "error", err)
-			continue
-		}
-		if err != nil {
-			err = errors.Join(err, s.close())
-			s.listeners = nil
-			return err
-		}
-		s.listeners = append(s.listeners, opened...)
-		s.logOpened(opened)
-	}
-	if len(s.listeners) == 0 {
-		return fmt.Errorf("server: none of %q can be listened on", s.cfg.Listen)
-	}
-	return nil
+	return s.Take(sockets)
 }
 
-// logOpened says how an address is listened on.
-func (s *Server) logOpened(opened []*listener) {
-	l := opened[0]
-	s.log.Info("listening", "address", l.addr, "sockets", len(opened), "receive_buffer_bytes", l.receiveBuffer, "kernel_stamps", l.stamped)
-	if l.receiveBuffer < s.cfg.ReceiveBuffer { // the kernel doubles what it grants
-		s.log.Warn("receive buffer clamped to net.core.rmem_max: bursts of requests may be lost", "address", l.addr,
-			"receive_buffer_bytes", l.receiveBuffer, "wanted_bytes", 2*s.cfg.ReceiveBuffer)
+// Take has the server serve sockets that were opened before, by this process or another with Open; it is called once,
+// instead of Listen. Those of one address follow one another. The server closes them, also where it returns an error.
+func (s *Server) Take(sockets []Socket) error {
+	if len(sockets) == 0 {
+		return errors.New("server: no sockets")
 	}
+	for i := range sockets {
+		if err := sockets[i].check(); err != nil {
+			return errors.Join(fmt.Errorf("server: socket %d of %v: %w", sockets[i].FD, sockets[i].Address, err), closeAll(sockets))
+		}
+		s.listeners = append(s.listeners, newListener(s, sockets[i]))
+	}
+	s.admit()
+	return nil
 }
 
 // places is locked while GOMAXPROCS is changed.
@@ -229,7 +216,7 @@ func (s *Server) Addrs() []netip.AddrPort {
 func (s *Server) close() error {
 	var all []error
 	for _, l := range s.listeners {
-		all = append(all, l.close())
+		all = append(all, Socket{FD: l.fd}.Close())
 	}
 	return errors.Join(all...)
 }

@@ -94,12 +94,12 @@ func stamping(t testing.TB) {
 // listenOnly returns a socket that nobody serves.
 func listenOnly(t testing.TB) *listener {
 	s := New(open("127.0.0.1:0"), &hostClock{}, nil, slog.New(slog.DiscardHandler))
-	l, err := s.open(netip.MustParseAddrPort("127.0.0.1:0"), false)
+	socket, err := openOne(netip.MustParseAddrPort("127.0.0.1:0"), false, Default().ReceiveBuffer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.close() })
-	return l
+	t.Cleanup(func() { socket.Close() })
+	return newListener(s, socket)
 }
 
 // open is a configuration without limits.
@@ -495,13 +495,13 @@ func TestListenNamesTheAddressInUse(t *testing.T) {
 func TestListenSetsTheReceiveBuffer(t *testing.T) {
 	u := listen(t, "127.0.0.1:0")
 	u.serve(t)
-	l := u.listeners[0]
 	limit := 2 * u.cfg.ReceiveBuffer // the kernel doubles it
-	if l.receiveBuffer <= 0 || l.receiveBuffer > limit {
-		t.Errorf("receive buffer %d bytes, want up to %d", l.receiveBuffer, limit)
+	got, err := unix.GetsockoptInt(u.listeners[0].fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
+	if err != nil || got <= 0 || got > limit {
+		t.Errorf("receive buffer %d bytes, %v, want up to %d", got, err, limit)
 	}
-	if unix.Geteuid() == 0 && l.receiveBuffer != limit {
-		t.Errorf("receive buffer %d bytes as root, want %d", l.receiveBuffer, limit)
+	if unix.Geteuid() == 0 && got != limit {
+		t.Errorf("receive buffer %d bytes as root, want %d", got, limit)
 	}
 }
 
