@@ -394,7 +394,8 @@ func TestFloorIsTheLaterDate(t *testing.T) {
 	if got := max(5, Recall(dir, cfg.Log).UTC); got != 5 || log.String() != "" {
 		t.Errorf("nothing kept: %d, log %q, want 5 and no word", got, log)
 	}
-	for _, tt := range []struct{ kept, build, want timescale.UTC }{{3, 5, 5}, {7, 5, 7}} {
+	const first = timing.FirstDate
+	for _, tt := range []struct{ kept, build, want timescale.UTC }{{first + 3, first + 5, first + 5}, {first + 7, first + 5, first + 7}} {
 		if err := dir.Save(KeptName, Kept{UTC: tt.kept}); err != nil {
 			t.Fatal(err)
 		}
@@ -402,10 +403,10 @@ func TestFloorIsTheLaterDate(t *testing.T) {
 			t.Errorf("Floor with %d kept and build %d = %d, want %d", tt.kept, tt.build, got, tt.want)
 		}
 	}
-	if err := dir.Save(KeptName, "torn"); err != nil {
+	if err := dir.Save(KeptName, Kept{UTC: first - 1}); err != nil {
 		t.Fatal(err)
 	}
-	if got := max(5, Recall(dir, cfg.Log).UTC); got != 5 || !strings.Contains(log.String(), "what was kept is not used") {
-		t.Errorf("torn file: %d, log %q, want 5 and a warning", got, log)
+	if got := Recall(dir, cfg.Log).UTC; got != first+7 || !strings.Contains(log.String(), "some of what was kept is not used") {
+		t.Errorf("a date before GPS: %d, log %q, want the copy before it and a warning", got, log)
 	}
 }

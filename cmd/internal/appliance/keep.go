@@ -3,7 +3,7 @@ package appliance
 import (
 	"context"
 	"errors"
-	"io/fs"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -26,14 +26,24 @@ type Kept struct {
 // KeptName is the file in the state directory.
 const KeptName = "clock.json"
 
-// Recall returns what was kept in dir. A file that can't be read is reported and taken for absent.
+// Recall returns what was kept in dir. What can't be read or can't be true is reported and taken for absent.
 func Recall(dir store.Dir, log *slog.Logger) Kept {
-	var k Kept
-	if err := dir.Load(KeptName, &k); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn("what was kept is not used", "error", err)
-		return Kept{}
+	k, _, ignored := store.Load(dir, KeptName, (*Kept).plausible)
+	if ignored != nil {
+		log.Warn("some of what was kept is not used", "error", ignored)
 	}
 	return k
+}
+
+// plausible returns why k can't be what a unit kept, or nil.
+func (k *Kept) plausible() error {
+	switch {
+	case k.UTC < timing.FirstDate:
+		return fmt.Errorf("%v is no date a unit has kept", k.UTC)
+	case k.Memory != nil && !k.Memory.Valid():
+		return errors.New("no crystal has such a law")
+	}
+	return nil
 }
 
 // keep saves what is worth keeping at the first lock, every hour and at the end, while it is certain.

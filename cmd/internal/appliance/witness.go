@@ -3,12 +3,12 @@ package appliance
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"net"
 	"net/netip"
 	"slices"
 	"sync"
 
+	"timeball/board/store"
 	"timeball/cmd/internal/witness"
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
@@ -95,9 +95,9 @@ func (u *Unit) keepRTC() func(context.Context) error {
 		},
 	}
 	if u.cfg.State != "" {
-		if err := u.cfg.State.Load(RTCName, &k.Record); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			u.cfg.Log.Warn("what was known of the rtc is not used", "error", err)
-			k.Record = witness.Record{}
+		var ignored error
+		if k.Record, _, ignored = store.Load[witness.Record](u.cfg.State, RTCName, nil); ignored != nil {
+			u.cfg.Log.Warn("some of what was known of the rtc is not used", "error", ignored)
 		}
 		k.Save = func(r witness.Record) error { return u.cfg.State.Save(RTCName, r) }
 	}

@@ -181,15 +181,17 @@ func TestRTCIsAWitnessAfterARestart(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	var kept witness.Record
-	if err := dir.Load(RTCName, &kept); err != nil || math.Abs(float64(kept.Error)+1.3) > 0.01 {
-		t.Errorf("kept %+v, %v", kept, err)
+	kept, found, ignored := store.Load[witness.Record](dir, RTCName, nil)
+	if !found || ignored != nil || math.Abs(float64(kept.Error)+1.3) > 0.01 {
+		t.Errorf("kept %+v, %v", kept, ignored)
 	}
 	for _, damage := range []bool{false, true} {
 		t.Run(fmt.Sprint("damaged ", damage), func(t *testing.T) {
 			if damage {
-				if err := os.WriteFile(filepath.Join(string(dir), RTCName), []byte("{"), 0o644); err != nil {
-					t.Fatal(err)
+				for _, name := range []string{"rtc.0.json", "rtc.1.json"} {
+					if err := os.WriteFile(filepath.Join(string(dir), name), []byte("{"), 0o644); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 			synctest.Test(t, func(t *testing.T) {

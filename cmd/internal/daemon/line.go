@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -48,10 +47,9 @@ func addLines(h *appliance.Hardware, host func() board.Info, cfg config.GNSS, u 
 
 // recallLine returns what worked before the restart. A file that can't be read is reported and taken for absent.
 func recallLine(dir store.Dir, log *slog.Logger) receiver.Found {
-	var f receiver.Found
-	if err := dir.Load(lineName, &f); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn("the line that worked is not known", "error", err)
-		return receiver.Found{}
+	f, _, ignored := store.Load[receiver.Found](dir, lineName, nil)
+	if ignored != nil {
+		log.Warn("the line that worked may not be known", "error", ignored)
 	}
 	return f
 }

@@ -178,9 +178,9 @@ func TestDaemonFindsTheReceiver(t *testing.T) {
 	if n := strings.Count(r.log.String(), "receiver found"); n != 2 {
 		t.Errorf("kept %d times, want once at once and once at the end", n)
 	}
-	var kept receiver.Found
-	if err := store.Dir(state).Load(lineName, &kept); err != nil {
-		t.Fatal(err)
+	kept, known, ignored := store.Load[receiver.Found](store.Dir(state), lineName, nil)
+	if !known || ignored != nil {
+		t.Fatal(known, ignored)
 	}
 	if kept.Port != second.path || kept.Protocol != "ubx" || !strings.HasPrefix(kept.Identity, "u-blox ") {
 		t.Errorf("kept %+v", kept)
@@ -246,11 +246,11 @@ func TestConsoleIsNotOpened(t *testing.T) {
 
 func TestLineThatCannotBeRecalled(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, lineName), []byte("{torn"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "receiver.0.json"), []byte("{torn"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	log := &buffer{}
-	if f := recallLine(store.Dir(dir), slog.New(slog.NewTextHandler(log, nil))); f != (receiver.Found{}) || !strings.Contains(log.String(), lineName) {
+	if f := recallLine(store.Dir(dir), slog.New(slog.NewTextHandler(log, nil))); f != (receiver.Found{}) || !strings.Contains(log.String(), "receiver.0.json") {
 		t.Errorf("recalled %+v, log %s", f, log)
 	}
 }

@@ -83,9 +83,9 @@ func Run(c Config, w io.Writer) error {
 		cfg.World.Nature, cfg.Seconds = trace, trace.Len()
 	}
 	if c.State != "" {
-		var kept appliance.Kept
-		if err := store.Dir(c.State).Load(appliance.KeptName, &kept); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
+		kept, _, ignored := store.Load[appliance.Kept](store.Dir(c.State), appliance.KeptName, nil)
+		if ignored != nil {
+			return ignored
 		}
 		cfg.Engine.Memory = kept.Memory
 	}

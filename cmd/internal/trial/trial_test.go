@@ -67,7 +67,7 @@ func TestTraceGivesTheRunOfItsModel(t *testing.T) {
 func TestTrialKeepsWhatItLearned(t *testing.T) {
 	c := Config{Model: "pi-quiet", Seed: 1, Seconds: 1800, E0: 1e-3, Y0: 1e-5, Sensors: true, State: t.TempDir()}
 	run(t, c)
-	if _, err := os.Stat(filepath.Join(c.State, "clock.json")); err != nil {
+	if _, err := os.Stat(filepath.Join(c.State, "clock.0.json")); err != nil {
 		t.Fatal(err)
 	}
 	// Begun at the remembered frequency the clock drifts by less than 1 us in the first second, not by 10.
