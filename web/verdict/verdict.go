@@ -1,8 +1,8 @@
 // Package verdict says in one sentence whether a unit's time may be trusted.
 //
 // The sentence gives the verdict first, then the number, then the reason. It is drawn from api.Status alone, so the page
-// and the tool say the same. A bound is rounded up to two digits; where none is known the words are "no bound". Where the
-// mode and what is served contradict each other, the worse of the two is told.
+// and the tool say the same, in the languages of web/words. A bound is rounded up to two digits; where none is known the
+// words are "no bound". Where the mode and what is served contradict each other, the worse of the two is told.
 package verdict
 
 import (
@@ -11,6 +11,7 @@ import (
 
 	"timeball/web/api"
 	"timeball/web/figure"
+	"timeball/web/words"
 )
 
 // The states of a unit: the modes as far as they matter to who wants the time.
@@ -35,9 +36,14 @@ type Verdict struct {
 }
 
 // String returns the whole sentence.
-func (v Verdict) String() string { return v.Lead + " " + v.Text }
+func (v Verdict) String() string {
+	if strings.HasSuffix(v.Lead, "：") {
+		return v.Lead + v.Text
+	}
+	return v.Lead + " " + v.Text
+}
 
-// Sentence returns the whole sentence for a status.
+// Sentence returns the whole sentence for a status, in English.
 func Sentence(s api.Status) string { return Of(s).String() }
 
 // Served reports whether the unit answers clients as a synchronised server.
@@ -58,163 +64,178 @@ func State(s api.Status) string {
 	case Quarantine, Acquiring:
 		return s.Mode
 	case Locked, Holdover:
-		if Served(s) && bound(s) != "" {
+		if _, ok := Bound(s); ok && Served(s) {
 			return s.Mode
 		}
 	}
 	return Unsynchronised
 }
 
-// Of returns the verdict on a status.
-func Of(s api.Status) Verdict {
-	v := Verdict{State: State(s), Bound: bound(s)}
-	v.Word = words[v.State]
+// Of returns the verdict on a status in English.
+func Of(s api.Status) Verdict { return In(words.In(words.English), s) }
+
+// In returns the verdict on a status in the language of w.
+func In(w words.Words, s api.Status) Verdict {
+	c := composer{w, s}
+	v := Verdict{State: State(s), Bound: c.bound()}
+	v.Word = w.Say("verdict." + v.State)
+	lead := ""
 	switch v.State {
 	case Locked:
-		v.Lead, v.Text = locked(s)
+		lead, v.Text = c.locked()
 	case Holdover:
-		v.Lead = "Time is still good:"
-		v.Text = "error at most " + bound(s) + " and growing; " + reasonOr(s, "no pulse is used") + lasting(s, ", in holdover for ")
+		lead, v.Text = "still", w.Clauses(w.Say("verdict.bound-growing", "bound", c.bound()), c.gone())
 	case Acquiring:
-		v.Lead, v.Text = acquiring(s)
+		lead, v.Text = c.acquiring()
 	case Quarantine:
-		v.Lead = "Do not use this unit:"
-		v.Text = reasonOr(s, "it has evidence that its time is wrong") + ", so it has stopped serving"
+		lead, v.Text = "refuse", w.Say("verdict.evidence")
+		if why := c.reason(); why != "" {
+			v.Text = w.Say("verdict.stopped", "reason", why)
+		}
 	default:
-		v.Lead, v.Text = unsynchronised(s)
+		lead, v.Text = c.unsynchronised()
 	}
-	if !strings.HasSuffix(v.Text, "?") {
-		v.Text += "."
-	}
+	v.Lead, v.Text = w.Say("verdict."+lead), w.Stop(v.Text)
 	if v.Bound == "" || !strings.Contains(v.Text, v.Bound) {
 		v.Bound = ""
 	}
 	return v
 }
 
-var words = map[string]string{
-	Locked: "Locked", Holdover: "Holdover", Acquiring: "Acquiring", Quarantine: "Quarantined", Unsynchronised: "Unsynchronised",
+// composer puts the sentence for one status together.
+type composer struct {
+	w words.Words
+	s api.Status
 }
 
-func locked(s api.Status) (lead, text string) {
-	parts := []string{"error at most " + bound(s), satellites(s), lasting(s, "locked for ")}
-	lead = "Time is good:"
-	tail := leap(s)
-	if s.SatellitesUsed != nil && *s.SatellitesUsed < fewSatellites {
-		lead = "Time is good, but narrow:"
-		parts[0], parts[1] = parts[1], parts[0]
-		tail += "; is the sky view blocked?"
+func (c composer) locked() (lead, text string) {
+	bound, satellites := c.w.Say("verdict.bound", "bound", c.bound()), c.satellites("verdict.satellites")
+	since := c.lasting("verdict.locked-for")
+	narrow := c.s.SatellitesUsed != nil && *c.s.SatellitesUsed < fewSatellites
+	why, alarm := c.reason(), c.alarmed()
+	switch {
+	case narrow && why == "":
+		why = c.w.Say("verdict.sky-blocked")
+	case !narrow && why == "" && alarm != "":
+		return "alarmed", c.w.Clauses(c.w.List(bound, satellites, since), alarm, c.leap())
 	}
-	switch r, alarm := reason(s), alarmed(s); {
-	case r != "":
-		parts[2], tail = "", "; "+r
-	case alarm != "":
-		tail = "; " + alarm
-		if lead == "Time is good:" {
-			lead = "Time is good, with an alarm:"
-		}
+	switch {
+	case narrow:
+		return "narrow", c.w.Clauses(c.w.List(satellites, bound), c.leap(), why)
+	case why != "":
+		return "good", c.w.Clauses(c.w.List(bound, satellites), c.leap(), why)
 	}
-	return lead, list(parts) + tail
+	return "good", c.w.Clauses(c.w.List(bound, satellites, since), c.leap())
 }
 
 // alarmed returns the worst that speaks against the receiver of a unit that uses its pulse, "" where it is no alarm.
-func alarmed(s api.Status) string {
-	for _, c := range s.Conditions {
-		if c.Severity == "alarm" {
-			return strings.TrimRight(strings.TrimSpace(c.Text), ".;,")
+func (c composer) alarmed() string {
+	for _, one := range c.s.Conditions {
+		if one.Severity == "alarm" {
+			return c.w.Heard(trimmed(one.Text))
 		}
 	}
 	return ""
 }
 
-func acquiring(s api.Status) (lead, text string) {
-	why := reasonOr(s, "the clock has been settling on the pulse"+lasting(s, " for "))
-	if Served(s) && bound(s) != "" {
-		return "Time is still good:", "error at most " + bound(s) + "; " + why
+// lost are the conditions that say best why no pulse is used, with the words that take a span.
+var lost = map[string]string{"antenna-open": "verdict.antenna-gone", "antenna-short": "verdict.antenna-short"}
+
+// gone says why a unit in holdover uses no pulse.
+func (c composer) gone() string {
+	for _, one := range c.s.Conditions {
+		if key := lost[one.Name]; key != "" && one.Severity == "holdover" && one.SinceSeconds >= 1 {
+			return c.w.Say(key, "span", c.w.Prose(figure.Span(one.SinceSeconds)))
+		}
 	}
-	if sats := satellites(s); sats != "" {
-		why = sats + " in use; " + why
+	why := c.reason()
+	if why == "" {
+		why = c.w.Say("verdict.no-pulse-used")
 	}
-	return "Not ready yet:", why
+	return c.w.List(why, c.lasting("verdict.holdover-for"))
 }
 
-func unsynchronised(s api.Status) (lead, text string) {
-	switch {
-	case s.Mode != Locked && s.Mode != Holdover:
-		return "Not ready yet:", reasonOr(s, "this unit has no pulse that it can give a time")
-	case bound(s) == "":
-		return "No time:", "there is no bound on its error" + optional("; ", reason(s))
-	default:
-		since := map[string]string{Locked: ", locked for ", Holdover: ", in holdover for "}[s.Mode]
-		return "No time:", reasonOr(s, "this unit tells its clients that it is not synchronised") + lasting(s, since)
+func (c composer) acquiring() (lead, text string) {
+	why := c.reason()
+	if why == "" {
+		why = c.lasting("verdict.settling-for")
 	}
+	if why == "" {
+		why = c.w.Say("verdict.settling")
+	}
+	if c.bound() != "" && Served(c.s) {
+		return "still", c.w.Clauses(c.w.Say("verdict.bound", "bound", c.bound()), why)
+	}
+	return "not-ready", c.w.Clauses(c.satellites("verdict.satellites-use"), why)
+}
+
+func (c composer) unsynchronised() (lead, text string) {
+	why := c.reason()
+	switch {
+	case c.s.Mode != Locked && c.s.Mode != Holdover:
+		if why == "" {
+			why = c.w.Say("verdict.no-pulse")
+		}
+		return "not-ready", why
+	case c.bound() == "":
+		return "no-time", c.w.Clauses(c.w.Say("verdict.no-bound"), why)
+	}
+	if why == "" {
+		why = c.w.Say("verdict.not-serving")
+	}
+	since := map[string]string{Locked: "verdict.locked-for", Holdover: "verdict.holdover-for"}[c.s.Mode]
+	return "no-time", c.w.List(why, c.lasting(since))
 }
 
 // leap tells of a leap second that is announced.
-func leap(s api.Status) string {
-	what := map[string]string{"insert": "a leap second comes", "delete": "a second is left out"}[s.Leap]
-	if what == "" {
+func (c composer) leap() string {
+	if c.s.Leap != "insert" && c.s.Leap != "delete" {
 		return ""
 	}
-	if s.LeapAtUnixSeconds != nil && s.ServedUnixNanoseconds != nil {
-		left := time.Unix(*s.LeapAtUnixSeconds, 0).Sub(time.Unix(0, *s.ServedUnixNanoseconds))
-		if left >= 0 {
-			return "; " + what + " in " + figure.Span(left.Seconds())
+	key := "verdict.leap-" + c.s.Leap
+	if c.s.LeapAtUnixSeconds != nil && c.s.ServedUnixNanoseconds != nil {
+		at := time.Unix(*c.s.LeapAtUnixSeconds, 0).UTC()
+		if left := at.Sub(time.Unix(0, *c.s.ServedUnixNanoseconds)); left >= 0 {
+			return c.w.Say(key, "span", c.w.Prose(figure.Span(left.Seconds())), "utc", leapLabel(at, c.s.Leap))
 		}
 	}
-	return "; " + what + " at the end of this UTC day"
+	return c.w.Say(key + "-today")
 }
 
-func bound(s api.Status) string {
-	seconds, ok := Bound(s)
+// leapLabel names the second that is put in, or the last one before the one left out, at the midnight at.
+func leapLabel(at time.Time, leap string) string {
+	day := at.Add(-time.Hour).Format(time.DateOnly)
+	if leap == "delete" {
+		return day + " 23:59:58"
+	}
+	return day + " 23:59:60"
+}
+
+func (c composer) bound() string {
+	seconds, ok := Bound(c.s)
 	if !ok {
 		return ""
 	}
-	return figure.Bound(seconds, 2)
+	return c.w.Prose(figure.Bound(seconds, 2))
 }
 
-func satellites(s api.Status) string {
-	switch {
-	case s.SatellitesUsed == nil || *s.SatellitesUsed < 0:
+func (c composer) satellites(key string) string {
+	if c.s.SatellitesUsed == nil || *c.s.SatellitesUsed < 0 {
 		return ""
-	case *s.SatellitesUsed == 1:
-		return "1\u00a0satellite"
 	}
-	return figure.Count(uint64(*s.SatellitesUsed)) + "\u00a0satellites"
+	return c.w.Count(key, *c.s.SatellitesUsed)
 }
 
 // reason is the unit's own words, without what would end the sentence they are put into.
-func reason(s api.Status) string { return strings.TrimRight(strings.TrimSpace(s.Reason), ".;,") }
+func (c composer) reason() string { return c.w.Heard(trimmed(c.s.Reason)) }
 
-func reasonOr(s api.Status, otherwise string) string {
-	if r := reason(s); r != "" {
-		return r
-	}
-	return otherwise
-}
+func trimmed(text string) string { return strings.TrimRight(strings.TrimSpace(text), ".;,") }
 
 // lasting says how long the mode has lasted; nothing in its first second.
-func lasting(s api.Status, before string) string {
-	if !(s.ModeSeconds >= 1) {
+func (c composer) lasting(key string) string {
+	span := figure.Span(c.s.ModeSeconds)
+	if !(c.s.ModeSeconds >= 1) || span == figure.Unknown || key == "" {
 		return ""
 	}
-	return optional(before, strings.TrimPrefix(figure.Span(s.ModeSeconds), figure.Unknown))
-}
-
-func optional(before, text string) string {
-	if text == "" {
-		return ""
-	}
-	return before + text
-}
-
-// list joins what is not empty with commas.
-func list(parts []string) string {
-	var kept []string
-	for _, p := range parts {
-		if p != "" {
-			kept = append(kept, p)
-		}
-	}
-	return strings.Join(kept, ", ")
+	return c.w.Say(key, "span", c.w.Prose(span))
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"timeball/web/api"
+	"timeball/web/words"
 )
 
 func TestSentence(t *testing.T) {
@@ -55,15 +56,15 @@ func TestSentence(t *testing.T) {
 		},
 		{
 			"few satellites", locked(func(s *api.Status) { s.SatellitesUsed = new(4) }), Locked,
-			"Time is good, but narrow: 4 satellites, error at most 1.9 µs, locked for 3 d 4 h; is the sky view blocked?",
+			"Time is good, but narrow: 4 satellites, error at most 1.9 µs; is the sky view blocked?",
 		},
 		{
 			"one satellite", locked(func(s *api.Status) { s.SatellitesUsed = new(1) }), Locked,
-			"Time is good, but narrow: 1 satellite, error at most 1.9 µs, locked for 3 d 4 h; is the sky view blocked?",
+			"Time is good, but narrow: 1 satellite, error at most 1.9 µs; is the sky view blocked?",
 		},
 		{"leap second, hour known", locked(func(s *api.Status) {
 			s.Leap, s.LeapAtUnixSeconds, s.ServedUnixNanoseconds = "insert", new(int64(1798761600)), new(int64(1798728480)*1e9)
-		}), Locked, "Time is good: error at most 1.9 µs, 14 satellites, locked for 3 d 4 h; a leap second comes in 9 h 12 min."},
+		}), Locked, "Time is good: error at most 1.9 µs, 14 satellites, locked for 3 d 4 h; a leap second comes in 9 h 12 min, at 2026-12-31 23:59:60 UTC."},
 		{
 			"leap second deleted", locked(func(s *api.Status) { s.Leap = "delete" }), Locked,
 			"Time is good: error at most 1.9 µs, 14 satellites, locked for 3 d 4 h; a second is left out at the end of this UTC day.",
@@ -133,5 +134,49 @@ func TestSentence(t *testing.T) {
 				t.Errorf("bound %q is not in %q", v.Bound, v.Text)
 			}
 		})
+	}
+}
+
+func TestChineseSentence(t *testing.T) {
+	base := api.Status{Mode: "locked", Leap: "none", Stratum: 1, ModeSeconds: 3*86400 + 4*3600, BoundSeconds: new(1.868e-6), SatellitesUsed: new(14)}
+	change := func(f func(*api.Status)) api.Status {
+		s := base
+		f(&s)
+		return s
+	}
+	for _, tt := range []struct {
+		status api.Status
+		want   string
+	}{
+		{base, "时间可信：误差不超过 1.9 微秒，14 颗卫星，已锁定 3 天 4 小时。"},
+		{change(func(s *api.Status) {
+			s.Mode, s.BoundSeconds, s.Reason = "holdover", new(47.2e-6), "the receiver finds no antenna: it draws no current"
+			s.Conditions = []api.Condition{{Name: "antenna-open", Severity: "holdover", SinceSeconds: 47 * 60}}
+		}), "时间仍可信：误差不超过 48 微秒并在增大；天线已断开 47 分钟。"},
+		{change(func(s *api.Status) {
+			s.Mode, s.Stratum, s.Reason = "quarantine", 16, "the receiver names another second than this unit has counted"
+		}), "请勿使用本机：接收机给出的秒与本机所计的秒不同，本机已停止授时。"},
+		{change(func(s *api.Status) { s.SatellitesUsed = new(4) }), "时间可信，但余量小：4 颗卫星，误差不超过 1.9 微秒；天线是否被遮挡？"},
+		{
+			change(func(s *api.Status) {
+				s.Leap, s.LeapAtUnixSeconds, s.ServedUnixNanoseconds = "insert", new(int64(1798761600)), new(int64(1798728480)*1e9)
+			}),
+			"时间可信：误差不超过 1.9 微秒，14 颗卫星，已锁定 3 天 4 小时；9 小时 12 分钟后闰秒，协调世界时 2026-12-31 23:59:60。",
+		},
+		{api.Status{Mode: "acquiring", Stratum: 16, ModeSeconds: 40, SatellitesUsed: new(6)}, "尚未就绪：使用 6 颗卫星；时钟对准秒脉冲已 40 秒。"},
+		{api.Status{Mode: "free-running", Stratum: 16, Reason: "no pulse on GPIO4"}, "尚未就绪：GPIO4 上没有秒脉冲。"},
+		{
+			change(func(s *api.Status) {
+				s.Mode, s.Stratum, s.Reason = "free-running", 16, "another program moved the clock by 0.8 s"
+			}), "尚未就绪：另一程序将时钟移动了 0.8 秒。",
+		},
+	} {
+		v := In(words.In(words.Chinese), tt.status)
+		if got := strings.ReplaceAll(v.String(), "\u00a0", " "); got != tt.want {
+			t.Errorf("sentence\n got %q\nwant %q", got, tt.want)
+		}
+		if v.State == Locked && !strings.Contains(v.Text, v.Bound) {
+			t.Errorf("bound %q is not in %q", v.Bound, v.Text)
+		}
 	}
 }
