@@ -33,7 +33,7 @@ func TestUnitShowsThatItsAntennaIsGone(t *testing.T) {
 		if got := s.Conditions[0]; got != want || got.SinceSeconds > 2 {
 			t.Errorf("%+v, want %+v", got, want)
 		}
-		if said := verdict.Sentence(s); !strings.Contains(said, "finds no antenna") {
+		if said := verdict.Sentence(s); !strings.Contains(said, "antenna has been gone") {
 			t.Error(said)
 		}
 		time.Sleep(5 * time.Minute)
