@@ -134,6 +134,9 @@ func (w *World) fault(name string) *Fault {
 // failing says whether the fault of that name is on.
 func (w *World) failing(name string) bool { return w.fault(name) != nil }
 
+// Failing is failing for who runs the world: what a board tells without an event.
+func (w *World) Failing(name string) bool { return w.failing(name) }
+
 // by returns the size of the fault of that name, 0 while it is not on.
 func (w *World) by(name string) time.Duration {
 	if f := w.fault(name); f != nil {

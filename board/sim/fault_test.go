@@ -26,8 +26,8 @@ func TestFaultKindsAreNamedOnceAndExplained(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if len(seen) != 30 {
-		t.Errorf("%d kinds, want 30", len(seen))
+	if len(seen) != 31 {
+		t.Errorf("%d kinds, want 31", len(seen))
 	}
 }
 

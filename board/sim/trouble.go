@@ -6,7 +6,7 @@ import (
 	"timeball/gnss"
 )
 
-// The faults of the receiver, of its antenna and of what it hears.
+// The faults of the receiver, of its antenna and of what it hears, and of the board's supply.
 const (
 	FaultJamming      = "jamming"
 	FaultOpen         = "antenna-open"
@@ -14,6 +14,7 @@ const (
 	FaultNoSatellites = "no-satellites"
 	FaultMoved        = "moved"
 	FaultFlat         = "flat-signals"
+	FaultUndervoltage = "undervoltage"
 )
 
 var troubleKinds = []FaultKind{
@@ -23,6 +24,7 @@ var troubleKinds = []FaultKind{
 	{Name: FaultNoSatellites, Text: "the receiver reports a fix without any satellite, the pulse drifts off by so much every second", By: 100 * time.Nanosecond},
 	{Name: FaultMoved, Text: "the receiver is made to believe that it is so many metres to the north; its pulse is off", By: 3 * time.Microsecond, Size: 1000},
 	{Name: FaultFlat, Text: "all satellites are received equally strong, as from a simulator"},
+	{Name: FaultUndervoltage, Text: "the board's supply is too low, its processor slowed down and so many times as busy", Size: 2},
 }
 
 // lossAfter is for how long receivers put out pulses of a fix that they have lost.

@@ -291,7 +291,11 @@ func (w *World) quantised(late, phase float64) float64 {
 func (w *World) readSensors(_ appointment, take func(timing.Event)) {
 	at := w.mono()
 	take(timing.Event{Kind: timing.KindTemperature, At: at, Value: w.second.Temperature})
-	take(timing.Event{Kind: timing.KindUtilisation, At: at, Value: max(0, min(1, w.second.Utilisation))})
+	busy := w.second.Utilisation
+	if f := w.fault(FaultUndervoltage); f != nil {
+		busy *= f.Size
+	}
+	take(timing.Event{Kind: timing.KindUtilisation, At: at, Value: max(0, min(1, busy))})
 }
 
 func (w *World) readRTC(a appointment, take func(timing.Event)) {

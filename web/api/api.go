@@ -18,7 +18,9 @@ type Status struct {
 	RootDispersionSeconds *float64 `json:"root_dispersion_seconds"` // as sent, rounded up to 2^-16 s
 	FrequencyRatio        *float64 `json:"frequency_ratio"`         // of the oscillator, positive runs fast
 	TemperatureCelsius    *float64 `json:"temperature_celsius"`
-	Utilisation           *float64 `json:"utilisation"` // of the processor, 0..1
+	Utilisation           *float64 `json:"utilisation"`  // of the processor, 0..1
+	Undervoltage          *bool    `json:"undervoltage"` // the board's supply is too low now; null = not told
+	Throttled             *bool    `json:"throttled"`    // the processor is slowed down now, for supply or temperature
 	SatellitesUsed        *int     `json:"satellites_used"`
 	Receiver              *string  `json:"receiver"`
 	Reason                string   `json:"reason"` // why the unit is not locked, in plain words; "" when all is well

@@ -196,6 +196,9 @@ func (u *Unit) Run(ctx context.Context) error {
 	if u.cfg.RTC != nil {
 		parts = append(parts, u.keepRTC())
 	}
+	if lit, ok := u.board.(Lit); ok && lit.Light() != nil {
+		parts = append(parts, u.shine(lit.Light()))
+	}
 	ended := make(chan error)
 	for _, part := range parts {
 		go func() { ended <- part(ctx) }()

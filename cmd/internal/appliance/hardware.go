@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"timeball/board"
 	"timeball/gnss/receiver"
 	"timeball/pps"
 	"timeball/pps/clock"
@@ -41,6 +42,8 @@ type Hardware struct {
 	Pulse     string // where the pulse is expected, "GPIO 18"; "" = not said
 
 	Thermometer Thermometer                     // nil: none
+	Indicator   Indicator                       // nil: none
+	Supply      func() board.Power              // nil: not told
 	Utilisation func() (float64, bool, error)   // nil: none
 	Steered     discipline.Clock                // used by New and the goroutine of Run only
 	Reader      func() (clock.Reading, error)   // of the same clock, for its own use; Era is ignored
@@ -61,6 +64,17 @@ const queueLength = 1024
 const retryAfter = 3 * time.Second // for a part that could not be opened or is gone
 
 const maxStampAge clock.Seconds = 1 // of a packet that still waits to be read
+
+// Light implements Lit.
+func (h *Hardware) Light() Indicator { return h.Indicator }
+
+// Power implements Powered.
+func (h *Hardware) Power() board.Power {
+	if h.Supply == nil {
+		return board.Power{}
+	}
+	return h.Supply()
+}
 
 // Name implements Board.
 func (h *Hardware) Name() string { return h.BoardName }
@@ -254,14 +268,27 @@ func (h *Hardware) forwardEdges(ctx context.Context, source EdgeSource, to sende
 	}
 }
 
-// readSensors reads temperature and utilisation once a second.
+// readsPerSecond are the readings of the temperature that make one event: a Raspberry Pi's sensor has steps of half a
+// degree and noise of a third, of which the mean of ten leaves a tenth.
+const readsPerSecond = 10
+
+// readSensors reads temperature and utilisation, and tells both once a second.
 func (h *Hardware) readSensors(ctx context.Context, to sender) {
-	for pause(ctx, time.Second) {
+	var sum float64
+	var reads, good int
+	for pause(ctx, time.Second/readsPerSecond) {
 		if h.Thermometer != nil {
 			if t, err := h.Thermometer.Read(); err == nil {
-				to.send(timing.Event{Kind: timing.KindTemperature, At: h.mono(), Value: t})
+				sum, good = sum+t, good+1
 			}
 		}
+		if reads++; reads < readsPerSecond {
+			continue
+		}
+		if good > 0 {
+			to.send(timing.Event{Kind: timing.KindTemperature, At: h.mono(), Value: sum / float64(good)})
+		}
+		sum, reads, good = 0, 0, 0
 		if h.Utilisation != nil {
 			if u, ok, err := h.Utilisation(); err == nil && ok {
 				to.send(timing.Event{Kind: timing.KindUtilisation, At: h.mono(), Value: u})

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"timeball/board"
 	"timeball/board/sim"
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
@@ -22,6 +23,8 @@ type SimBoard struct {
 	Monitor bool
 
 	name  string
+	light SimLight
+	under atomic.Bool // the supply is too low
 	world *sim.World
 	line  *sim.Line     // nil: the receiver is known
 	start timescale.UTC // truth at began
@@ -56,6 +59,27 @@ func (b *SimBoard) Clock() discipline.Clock {
 	return b.world.Clock()
 }
 
+// Power implements Powered: it is well unless a fault has it otherwise.
+func (b *SimBoard) Power() board.Power {
+	under := b.under.Load()
+	return board.Power{Undervoltage: &under, Throttled: &under}
+}
+
+// Light implements Lit.
+func (b *SimBoard) Light() Indicator { return &b.light }
+
+// SimLight is a light that remembers what it shows.
+type SimLight struct{ shown atomic.Uint32 }
+
+// Show implements Indicator.
+func (l *SimLight) Show(s board.Signal) error {
+	l.shown.Store(uint32(s))
+	return nil
+}
+
+// Shown returns the signal shown last.
+func (l *SimLight) Shown() board.Signal { return board.Signal(l.shown.Load()) }
+
 // Served implements Board.
 func (b *SimBoard) Served() server.Clock { return (*simClock)(b) }
 
@@ -86,6 +110,7 @@ func (b *SimBoard) Run(ctx context.Context, take func(timing.Event)) error {
 		if !b.world.Run(b.truth(time.Now())+1, take) {
 			return nil // the world has ended: nothing more can come
 		}
+		b.under.Store(b.world.Failing(sim.FaultUndervoltage))
 		wait := int64(b.world.Next() - b.truth(time.Now()))
 		timer.Reset(time.Duration((wait + b.pace - 1) / b.pace)) // rounded up: not a nanosecond too early again and again
 	}

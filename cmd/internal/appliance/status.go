@@ -43,6 +43,10 @@ func (u *Unit) Status() api.Status {
 			status.Addresses = append(status.Addresses, a.Addr().String())
 		}
 	}
+	if powered, ok := u.board.(Powered); ok {
+		power := powered.Power()
+		status.Undervoltage, status.Throttled = power.Undervoltage, power.Throttled
+	}
 	if sim, ok := u.board.(Simulated); ok {
 		status.Simulated, status.SimErrorSeconds = true, some(float64(sim.TrueError()))
 	}

@@ -37,6 +37,7 @@ func newHardware(host func() board.Info, info board.Info, cfg config.Config, u *
 		h.BoardName = "unknown board"
 	}
 	addSensors(h, u.Log)
+	addLight(h, u.Log)
 	addRTC(u)
 	u.Log.Info("board found", "model", h.BoardName, "latency", latency.Bias, "latency_range", latency.HalfRange, "device", cfg.GNSS.Device)
 	return h
@@ -61,6 +62,17 @@ func addSensors(h *appliance.Hardware, log *slog.Logger) {
 		h.Thermometer = zones[0]
 	}
 	h.Utilisation = board.NewUtilisation(root).Read
+	h.Supply = func() board.Power { return board.ReadPower(root) }
+}
+
+// addLight gives h the light that shows how the unit is, if the board has one.
+func addLight(h *appliance.Hardware, log *slog.Logger) {
+	led, err := board.FindLED("/")
+	if err != nil {
+		log.Info("the unit shows its state on the page only", "error", err)
+		return
+	}
+	h.Indicator = led
 }
 
 // addRTC gives the unit this machine's RTC, if it has one.
