@@ -15,7 +15,7 @@ const jsonType = "application/json"
 
 // routes returns the table of all that this server answers. Nothing is answered that is not in it.
 func (s *Server) routes() []Route {
-	return []Route{
+	routes := []Route{
 		{Method: "GET", Path: "/{$}", Policy: Public, Handle: s.page},
 		{Method: "GET", Path: "/assets/", Policy: Public, Handle: s.assets.serve},
 		{Method: "GET", Path: "/api/v1/status", Policy: Public, Handle: s.status},
@@ -23,6 +23,7 @@ func (s *Server) routes() []Route {
 		{Method: "GET", Path: "/api/v1/now", Policy: Public, Handle: s.now},
 		{Method: "GET", Path: "/metrics", Policy: Public, Handle: s.metrics},
 	}
+	return append(routes, s.pastRoutes()...)
 }
 
 // snapshot returns the unit's status in a form that can be written: JSON knows no infinity, and what is no number is not

@@ -43,6 +43,7 @@ type Config struct {
 	Names   []string // further names it is asked for by; address literals and localhost always count
 	// SecurePort is the port of -https, to be named where -http is not enough; 0: there is none.
 	SecurePort int
+	Store      Store        // what is kept over a restart; nil: nothing
 	Log        *slog.Logger // nil is silent
 }
 
@@ -67,6 +68,7 @@ type Server struct {
 	handler http.Handler
 	assets  *assets
 	streams chan struct{} // a place for each stream
+	past    *past
 	// identify finds out who sent a request over TLS; nil: nobody can be known.
 	identify func(http.ResponseWriter, *http.Request) Visitor
 	log      *slog.Logger
@@ -74,7 +76,7 @@ type Server struct {
 
 // New returns a server for unit. Each of extra adds its own metrics to /metrics in the text format of Prometheus.
 func New(config Config, unit Unit, extra ...func(io.Writer)) *Server {
-	s := &Server{config: config, unit: unit, extra: extra, assets: newAssets(), streams: make(chan struct{}, maxStreams), log: config.Log}
+	s := &Server{config: config, unit: unit, extra: extra, assets: newAssets(), streams: make(chan struct{}, maxStreams), past: newPast(config.Store), log: config.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -24,6 +24,9 @@ var policies = map[string]Policy{
 	"GET /api/v1/stream": Public,
 	"GET /api/v1/now":    Public,
 	"GET /metrics":       Public,
+
+	"GET /api/v1/history":     Public,
+	"GET /api/v1/history.csv": Public,
 }
 
 func TestEveryRouteHasThePolicyThatWasMeant(t *testing.T) {

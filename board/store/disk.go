@@ -47,15 +47,18 @@ func (files) sync(dir string) error {
 	return f.Sync()
 }
 
-func (files) read(file string) ([]byte, error) {
+func (files) read(file string) ([]byte, error) { return readFile(file, maxSize) }
+
+// readFile reads a file of at most limit bytes.
+func readFile(file string, limit int) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err == nil && len(data) > maxSize {
-		err = fmt.Errorf("more than %d bytes", maxSize)
+	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	if err == nil && len(data) > limit {
+		err = fmt.Errorf("more than %d bytes", limit)
 	}
 	return data, err
 }

@@ -222,3 +222,24 @@ func TestStoreReportsEveryFailure(t *testing.T) {
 		}
 	}
 }
+
+func TestRawKeepsBytesUnderABound(t *testing.T) {
+	r := Raw(filepath.Join(t.TempDir(), "made", "on demand"))
+	if _, err := r.Load("history", 10); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("absent file: %v", err)
+	}
+	for _, want := range []string{"one", "two"} {
+		if err := r.Save("history", []byte(want)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.Load("history", 3); err != nil || string(got) != want {
+			t.Errorf("Load = %q, %v, want %q", got, err, want)
+		}
+	}
+	if _, err := r.Load("history", 2); err == nil {
+		t.Error("a file beyond the bound was read")
+	}
+	if files, _ := os.ReadDir(string(r)); len(files) != 1 {
+		t.Errorf("%d files are left, want 1", len(files))
+	}
+}

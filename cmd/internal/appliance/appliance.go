@@ -182,7 +182,7 @@ func (u *Unit) Run(ctx context.Context) error {
 		parts = append(parts, u.server.Serve)
 	}
 	if u.web != nil {
-		parts = append(parts, func(ctx context.Context) error { return u.web.ServeListener(ctx, u.page) })
+		parts = append(parts, func(ctx context.Context) error { return u.web.ServeListener(ctx, u.page) }, u.web.Watch)
 	}
 	if u.cfg.State != "" {
 		parts = append(parts, u.keep)

@@ -289,6 +289,9 @@ func unitConfig(o options, cfg config.Config, build Build, log *slog.Logger) app
 		log.Warn("host name unknown", "error", err)
 	}
 	u.Web = web.Config{Address: cfg.Web.HTTP, Name: host, Names: cfg.Web.Hosts, Log: log}
+	if u.State != "" {
+		u.Web.Store = store.Raw(filepath.Join(string(u.State), "web"))
+	}
 	return u
 }
 
