@@ -5,10 +5,8 @@ import (
 	"sync"
 )
 
-// bounded is a listener with at most so many open connections, in all and from one address. What comes on top is closed at
-// once: waiting would let those who hold the places keep everybody else out.
-type bounded struct {
-	net.Listener
+// places are how many connections may be open, in all and from one address, at all listeners that share them.
+type places struct {
 	all, each int
 
 	mu   sync.Mutex
@@ -16,8 +14,13 @@ type bounded struct {
 	sum  int
 }
 
-func newBounded(l net.Listener, all, each int) *bounded {
-	return &bounded{Listener: l, all: all, each: each, open: map[string]int{}}
+func newPlaces(all, each int) *places { return &places{all: all, each: each, open: map[string]int{}} }
+
+// bounded is a listener whose connections have a place each. What comes on top is closed at once: waiting would let those
+// who hold the places keep everybody else out.
+type bounded struct {
+	net.Listener
+	*places
 }
 
 // Accept returns the next connection that has a place.
@@ -35,7 +38,7 @@ func (b *bounded) Accept() (net.Conn, error) {
 	}
 }
 
-func (b *bounded) take(from string) bool {
+func (b *places) take(from string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.sum >= b.all || b.open[from] >= b.each {
@@ -46,7 +49,7 @@ func (b *bounded) take(from string) bool {
 	return true
 }
 
-func (b *bounded) give(from string) {
+func (b *places) give(from string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.sum--

@@ -12,6 +12,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -43,8 +44,10 @@ type Config struct {
 	Names   []string // further names it is asked for by; address literals and localhost always count
 	// SecurePort is the port of -https, to be named where -http is not enough; 0: there is none.
 	SecurePort int
-	Store      Store        // what is kept over a restart; nil: nothing
-	Log        *slog.Logger // nil is silent
+	// Certificate is shown on -https; nil: nothing can be served there.
+	Certificate *tls.Certificate
+	Store       Store        // what is kept over a restart; nil: nothing
+	Log         *slog.Logger // nil is silent
 }
 
 // The limits. A unit's page is asked by a few people and a few collectors.
@@ -102,8 +105,53 @@ func (s *Server) Serve(ctx context.Context) error {
 
 // ServeListener is Serve on a listener that is already open; it closes it.
 func (s *Server) ServeListener(ctx context.Context, l net.Listener) error {
+	return s.ServeListeners(ctx, l, nil)
+}
+
+// ServeListeners is Serve on listeners that are already open, one for -http and one for -https, each nil where there is
+// none; it closes them. The limits hold for both together.
+func (s *Server) ServeListeners(ctx context.Context, plain, secure net.Listener) error {
 	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	h := s.newHTTP(alive)
+	shared := newPlaces(maxConnections, maxPerAddress)
+	ended, serving := make(chan error, 2), 0
+	begin := func(l net.Listener, what string, serve func(net.Listener) error) {
+		if l == nil {
+			return
+		}
+		serving++
+		s.log.Info("page served", "address", l.Addr().String(), "over", what)
+		go func() {
+			if err := serve(&bounded{l, shared}); !errors.Is(err, http.ErrServerClosed) {
+				ended <- fmt.Errorf("web: serve on %s: %w", l.Addr(), err)
+				return
+			}
+			ended <- nil
+		}()
+	}
+	begin(plain, "http", h.Serve)
+	begin(secure, "https", func(l net.Listener) error { return h.ServeTLS(l, "", "") })
+	var failed error
+	select {
+	case failed = <-ended:
+		serving--
+	case <-ctx.Done():
+	}
+	stop() // ends the streams
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if h.Shutdown(patience) != nil {
+		h.Close() // who has not read its answer by now never will
+	}
+	for range serving {
+		<-ended
+	}
+	return failed
+}
+
+// newHTTP returns what serves both listeners; requests end when alive does.
+func (s *Server) newHTTP(alive context.Context) *http.Server {
 	h := &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: headerTimeout,
@@ -113,21 +161,11 @@ func (s *Server) ServeListener(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return alive },
+		Protocols:         new(http.Protocols), // of HTTP/2 one connection would be as many requests as it likes
 	}
-	s.log.Info("page served", "address", l.Addr().String())
-	ended := make(chan error, 1)
-	go func() { ended <- h.Serve(newBounded(l, maxConnections, maxPerAddress)) }()
-	select {
-	case err := <-ended:
-		return fmt.Errorf("web: serve on %s: %w", l.Addr(), err)
-	case <-ctx.Done():
+	h.Protocols.SetHTTP1(true)
+	if s.config.Certificate != nil {
+		h.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*s.config.Certificate}, MinVersion: tls.VersionTLS12}
 	}
-	stop() // ends the streams
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	if h.Shutdown(patience) != nil {
-		h.Close() // who has not read its answer by now never will
-	}
-	<-ended
-	return nil
+	return h
 }

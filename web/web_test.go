@@ -398,7 +398,7 @@ func TestBoundedClosesWhatIsTooMany(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBounded(l, 10, 2)
+	b := &bounded{l, newPlaces(10, 2)}
 	defer b.Close()
 	dial := func() net.Conn {
 		conn, err := net.Dial("tcp", l.Addr().String())

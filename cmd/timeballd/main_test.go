@@ -35,7 +35,7 @@ func timeballd(t *testing.T, args ...string) *exec.Cmd {
 
 func TestDaemonEndsOnASignal(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
-		cmd := timeballd(t, "-board", "sim", "-ntp", "127.0.0.1:0", "-http", "127.0.0.1:0")
+		cmd := timeballd(t, "-board", "sim", "-ntp", "127.0.0.1:0", "-http", "127.0.0.1:0", "-https", "127.0.0.1:0")
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -50,8 +50,12 @@ func TestDaemonEndsOnASignal(t *testing.T) {
 		if err := cmd.Process.Signal(sig); err != nil {
 			t.Error(err)
 		}
-		if !lines.Scan() || lines.Text() != "Stopped." {
-			t.Errorf("%v: the last line is %q", sig, lines.Text())
+		var last string
+		for lines.Scan() {
+			last = lines.Text()
+		}
+		if last != "Stopped." {
+			t.Errorf("%v: the last line is %q", sig, last)
 		}
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("%v: %v", sig, err)

@@ -58,6 +58,7 @@ type Config struct {
 	Web     web.Config
 	NTP     bool      // serve NTP
 	HTTP    bool      // serve the page
+	HTTPS   string    // host:port of the page over TLS; "" = none
 	Record  io.Writer // gets a recording; nil: none is made
 	State   store.Dir // "" = nothing is kept over a restart
 	// LeapSeconds is a file with a list of leap seconds; "": that of the state directory, if it is there.
@@ -77,6 +78,7 @@ type Unit struct {
 	server  *server.Server // nil: none
 	web     *web.Server    // nil: none
 	page    net.Listener
+	secure  net.Listener // nil: none
 
 	published atomic.Pointer[published]
 	reference atomic.Pointer[ntp.Reference] // that of published, for the server
@@ -125,8 +127,8 @@ func New(cfg Config, board Board) (*Unit, error) {
 // listen opens the sockets, or none.
 func (u *Unit) listen() (err error) {
 	if u.cfg.HTTP {
-		if u.page, err = net.Listen("tcp", u.cfg.Web.Address); err != nil {
-			return fmt.Errorf("page: %w (-http gives another address)", err)
+		if err := u.listenPage(); err != nil {
+			return err
 		}
 		u.web = web.New(u.cfg.Web, u, u.writeMetrics)
 	}
@@ -136,12 +138,34 @@ func (u *Unit) listen() (err error) {
 	u.server = server.New(u.cfg.Server, u.board.Served(), &u.reference, u.cfg.Log)
 	u.server.Describe(u.describe)
 	if err := u.server.Listen(); err != nil {
-		if u.page != nil {
-			u.page.Close()
-		}
+		u.closePage()
 		return fmt.Errorf("%w (-ntp gives other addresses)", err)
 	}
 	return nil
+}
+
+// listenPage opens the sockets of the page.
+func (u *Unit) listenPage() (err error) {
+	if u.page, err = net.Listen("tcp", u.cfg.Web.Address); err != nil {
+		return fmt.Errorf("page: %w (-http gives another address)", err)
+	}
+	if u.cfg.HTTPS == "" {
+		return nil
+	}
+	if u.secure, err = net.Listen("tcp", u.cfg.HTTPS); err != nil {
+		u.page.Close()
+		return fmt.Errorf("page: %w (-https gives another address)", err)
+	}
+	u.cfg.Web.SecurePort = u.secure.Addr().(*net.TCPAddr).Port
+	return nil
+}
+
+func (u *Unit) closePage() {
+	for _, l := range []net.Listener{u.page, u.secure} {
+		if l != nil {
+			l.Close()
+		}
+	}
 }
 
 // NTP returns the addresses NTP is served on.
@@ -153,18 +177,24 @@ func (u *Unit) NTP() []netip.AddrPort {
 }
 
 // Page returns the URL of the page, "" when there is none.
-func (u *Unit) Page() string {
-	if u.page == nil {
+func (u *Unit) Page() string { return u.url("http", u.page, ":80") }
+
+// SecurePage returns the URL of the page over TLS, "" when there is none.
+func (u *Unit) SecurePage() string { return u.url("https", u.secure, ":443") }
+
+// url returns where l is reached; usual is the port that need not be said.
+func (u *Unit) url(scheme string, l net.Listener, usual string) string {
+	if l == nil {
 		return ""
 	}
-	addr := u.page.Addr().(*net.TCPAddr).AddrPort()
+	addr := l.Addr().(*net.TCPAddr).AddrPort()
 	ip := addr.Addr().Unmap()
 	host := ip.String()
 	if ip.IsUnspecified() {
 		host = cmp.Or(u.cfg.Web.Name, "localhost")
 	}
 	host = net.JoinHostPort(host, strconv.Itoa(int(addr.Port())))
-	return "http://" + strings.TrimSuffix(host, ":80") + "/" // 80 is what http means
+	return scheme + "://" + strings.TrimSuffix(host, usual) + "/"
 }
 
 // Locked returns a channel that is closed when the unit has locked for the first time.
@@ -182,7 +212,7 @@ func (u *Unit) Run(ctx context.Context) error {
 		parts = append(parts, u.server.Serve)
 	}
 	if u.web != nil {
-		parts = append(parts, func(ctx context.Context) error { return u.web.ServeListener(ctx, u.page) }, u.web.Watch)
+		parts = append(parts, func(ctx context.Context) error { return u.web.ServeListeners(ctx, u.page, u.secure) }, u.web.Watch)
 	}
 	if u.cfg.State != "" {
 		parts = append(parts, u.keep)

@@ -4,7 +4,16 @@ import (
 	"context"
 
 	"timeball/web/api"
+	"timeball/web/certificate"
 )
+
+// Fingerprint returns the SHA-256 of the certificate that is shown over TLS, "" where there is none.
+func (u *Unit) Fingerprint() string {
+	if u.cfg.Web.Certificate == nil {
+		return ""
+	}
+	return certificate.Fingerprint(*u.cfg.Web.Certificate)
+}
 
 // Do implements web.Unit: what is not in this list is refused.
 func (u *Unit) Do(_ context.Context, c api.Command) (api.Result, error) {

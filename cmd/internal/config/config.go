@@ -46,7 +46,7 @@ func Default() Config {
 		GNSS:   GNSS{Device: "auto"},
 		PPS:    PPS{Source: "gpio", Config: gpiopps.Default()},
 		Server: Server{Listening: server.Default(), Claims: publish.Default()},
-		Web:    Web{HTTP: ":80"},
+		Web:    Web{HTTP: ":80", HTTPS: ":443"},
 		Log:    Log{Level: "info"},
 		Sim:    Sim{Receiver: "nmea"},
 	}

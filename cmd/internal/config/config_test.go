@@ -119,6 +119,9 @@ kappa = 1.5
 expiry = "10s"
 [web]
 http = "127.0.0.1:8080"
+https = "off"
+certificate_file = "/perm/timeball/site.pem"
+key_file = "/perm/timeball/site.key"
 hosts = ["time.example.org", "clock-1"]
 [log]
 level = "debug"
@@ -139,7 +142,7 @@ receiver = "casic-2"
 			},
 			Claims: Claims{Limit: 250 * time.Microsecond, Kappa: 1.5, ReferenceID: "GNSS", Expiry: 10 * time.Second},
 		},
-		Web: Web{HTTP: "127.0.0.1:8080", Hosts: []string{"time.example.org", "clock-1"}},
+		Web: Web{HTTP: "127.0.0.1:8080", HTTPS: "off", Certificate: "/perm/timeball/site.pem", Key: "/perm/timeball/site.key", Hosts: []string{"time.example.org", "clock-1"}},
 		Log: Log{Level: "debug"},
 		Sim: Sim{Receiver: "casic-2"},
 	}
@@ -167,9 +170,9 @@ func TestParseRefuses(t *testing.T) {
 			"config: f.toml:1: unknown key sever, did you mean server?",
 		},
 		{
-			"two unknown keys", "[gnss]\nbuad = 1\n[web]\nhttps = \":443\"",
+			"two unknown keys", "[gnss]\nbuad = 1\n[web]\nhtp = \":443\"",
 			"config: f.toml:2: unknown key gnss.buad, did you mean gnss.baud?\n" +
-				"config: f.toml:4: unknown key web.https, did you mean web.http?",
+				"config: f.toml:4: unknown key web.htp, did you mean web.http?",
 		},
 		{
 			"key of another section", "[clock]\nhosts = []",
@@ -214,6 +217,9 @@ func TestParseRefuses(t *testing.T) {
 		{"kiss code", "server.refid = \"RATE\"", `config: server.refid: "RATE": a kiss code, clients would stop asking`},
 		{"limit without a unit", "server.limit = 5", "config: server.limit: 5ns: must be from 1us to 1s"},
 		{"web address", "web.http = \"80\"", `config: web.http: "80": not an IP address with a port`},
+		{"https address", "web.https = \"no\"", `config: web.https: "no": not an IP address with a port`},
+		{"certificate without key", "web.certificate_file = \"/a.pem\"", "config: web.certificate_file, web.key_file: one is given and the other is not"},
+		{"certificate somewhere", "[web]\ncertificate_file = \"a.pem\"\nkey_file = \"/a.key\"", `config: web.certificate_file: "a.pem": not an absolute path`},
 		{"host with port", "web.hosts = [\"a.example:80\"]", `config: web.hosts: "a.example:80": not a host name (lower case, without port)`},
 		{"level", "log.level = \"loud\"", `config: log.level: "loud": none of "debug", "info", "warn", "error"`},
 		{

@@ -151,6 +151,11 @@ func (s Server) Validate() error {
 type Web struct {
 	// HTTP is the TCP address of the page: an IP literal with a port; without an address, every address.
 	HTTP string `toml:"http"`
+	// HTTPS is the TCP address of the page over TLS, where changes are made; "off": there is none.
+	HTTPS string `toml:"https"`
+	// Certificate and Key are PEM files to show there; both or neither given. "": the unit makes its own.
+	Certificate string `toml:"certificate_file"`
+	Key         string `toml:"key_file"`
 	// Hosts are names by which browsers may ask for the page, besides IP literals, localhost and the machine's own name.
 	Hosts []string `toml:"hosts"`
 }
@@ -158,6 +163,18 @@ type Web struct {
 // Validate returns what is wrong with w, naming the key.
 func (w Web) Validate() error {
 	found := []error{address("web.http", w.HTTP)}
+	if w.HTTPS != "off" {
+		found = append(found, address("web.https", w.HTTPS))
+	}
+	if (w.Certificate == "") != (w.Key == "") {
+		found = append(found, errors.New("config: web.certificate_file, web.key_file: one is given and the other is not"))
+	}
+	if w.Certificate != "" {
+		found = append(found, absolute("web.certificate_file", w.Certificate))
+	}
+	if w.Key != "" {
+		found = append(found, absolute("web.key_file", w.Key))
+	}
 	for _, h := range w.Hosts {
 		if !hostName(h) {
 			found = append(found, fmt.Errorf("config: web.hosts: %q: not a host name (lower case, without port)", h))

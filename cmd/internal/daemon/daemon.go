@@ -45,8 +45,8 @@ func (b Build) date() timescale.UTC {
 
 // options are the flags.
 type options struct {
-	board, config, ntp, http, state, record, level string
-	monitor                                        bool
+	board, config, ntp, http, https, state, record, level string
+	monitor                                               bool
 
 	model, receiver string
 	seed            uint64
@@ -63,6 +63,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	f.StringVar(&o.config, "config", "", "configuration `file`, TOML")
 	f.StringVar(&o.ntp, "ntp", "", "UDP `addresses` to serve NTP on, separated by commas (sim: 127.0.0.1:11123,[::1]:11123; auto: :123)")
 	f.StringVar(&o.http, "http", "", "TCP `address` of the page (sim: 127.0.0.1:8080; auto: :80)")
+	f.StringVar(&o.https, "https", "", "TCP `address` of the page over TLS, where changes are made, or off (sim: 127.0.0.1:8443; auto: :443)")
 	f.StringVar(&o.state, "state", "", "`directory` for what is kept over a restart (sim: none; auto: /var/lib/timeball)")
 	f.StringVar(&o.record, "record", "", "`file` that gets every event the engine takes, for timeball replay")
 	f.StringVar(&o.level, "log-level", "info", "debug, info, warn or error")
@@ -141,6 +142,9 @@ func simulated(c *config.Config) {
 	if c.Web.HTTP == d.Web.HTTP {
 		c.Web.HTTP = "127.0.0.1:8080"
 	}
+	if c.Web.HTTPS == d.Web.HTTPS {
+		c.Web.HTTPS = "127.0.0.1:8443"
+	}
 }
 
 // override puts the flags that were given into c.
@@ -153,6 +157,9 @@ func (o options) override(c *config.Config) error {
 	}
 	if o.given["http"] {
 		c.Web.HTTP = resolved(o.http)
+	}
+	if o.given["https"] {
+		c.Web.HTTPS = resolved(o.https)
 	}
 	if o.given["log-level"] {
 		c.Log.Level = o.level
@@ -220,6 +227,9 @@ func (p program) run(ctx context.Context, args []string) error {
 func (p program) newUnit(o options, cfg config.Config, record *os.File) (*appliance.Unit, error) {
 	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: cfg.Log.Slog()}))
 	u := unitConfig(o, cfg, p.build, log)
+	if err := p.secure(o, cfg, &u); err != nil {
+		return nil, err
+	}
 	if record != nil {
 		u.Record = record
 	}
@@ -234,6 +244,9 @@ func (p program) newUnit(o options, cfg config.Config, record *os.File) (*applia
 func (p program) serve(ctx context.Context, unit *appliance.Unit) error {
 	began := time.Now()
 	fmt.Fprintf(p.stdout, "Timeball has started. NTP: %s. Page: %s\n", list(unit.NTP()), unit.Page())
+	if page := unit.SecurePage(); page != "" {
+		fmt.Fprintf(p.stdout, "Changes are made on %s, certificate SHA-256 %s\n", page, unit.Fingerprint())
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	told := make(chan struct{})
 	go func() {
@@ -275,7 +288,7 @@ func unitConfig(o options, cfg config.Config, build Build, log *slog.Logger) app
 	u.LeapSeconds = cfg.GNSS.LeapSeconds
 	u.Engine.Loop.Limit = clock.Seconds(cfg.Server.Limit.Seconds())
 	u.Engine.Floor, u.Engine.AcceptRollover = build.date(), cfg.GNSS.AcceptRollover
-	if o.board != "sim" || o.given["state"] || cfg.Board.State != config.Default().Board.State {
+	if keeps(o, cfg) {
 		u.State = store.Dir(cfg.Board.State)
 		kept := appliance.Recall(u.State, log)
 		u.Engine.Floor, u.Engine.Saved, u.Engine.Memory = max(u.Engine.Floor, kept.UTC), kept.UTC, kept.Memory
@@ -293,6 +306,11 @@ func unitConfig(o options, cfg config.Config, build Build, log *slog.Logger) app
 		u.Web.Store = store.Raw(filepath.Join(string(u.State), "web"))
 	}
 	return u
+}
+
+// keeps reports whether anything is kept over a restart: a simulated unit keeps only what it is told to.
+func keeps(o options, cfg config.Config) bool {
+	return o.board != "sim" || o.given["state"] || cfg.Board.State != config.Default().Board.State
 }
 
 // writable makes dir and tries to write into it, so that a state that can't be kept is known at the start and not after

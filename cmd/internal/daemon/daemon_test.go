@@ -66,7 +66,7 @@ func nothing() board.Info { return board.Info{} }
 
 func TestDaemonRefusesWhatItCannotDo(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing", "file")
-	sim := []string{"-board", "sim", "-ntp", "127.0.0.1:0", "-http", "127.0.0.1:0"}
+	sim := []string{"-board", "sim", "-ntp", "127.0.0.1:0", "-http", "127.0.0.1:0", "-https", "127.0.0.1:0"}
 	page := busy(t)
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -90,6 +90,8 @@ func TestDaemonRefusesWhatItCannotDo(t *testing.T) {
 		{"receiver without labels", append(sim, "-receiver", write(t, "empty.log", "$GPTXT,01,01,02,hello*00\r\n")), []string{"-receiver", "empty.log", "no message"}},
 		{"page in use", append(sim, "-http", page), []string{page, "in use", "-http"}},
 		{"NTP in use", append(sim, "-ntp", socket.LocalAddr().String()), []string{socket.LocalAddr().String(), "in use", "-ntp"}},
+		{"https in use", append(sim, "-https", page), []string{page, "in use", "-https"}},
+		{"a certificate that is not there", append(sim, "-config", write(t, "tls.toml", "[web]\ncertificate_file = \""+missing+"\"\nkey_file = \""+missing+"\"\n")), []string{missing, "no such file"}},
 		{"page by a name", append(sim, "-http", "example.org:80"), []string{"web.http", "example.org"}},
 		{"NTP nowhere", append(sim, "-ntp", ""), []string{"server.listen"}},
 		{"level", append(sim, "-log-level", "loud"), []string{"log.level", `"loud"`}},
@@ -126,7 +128,7 @@ func TestDaemonHelps(t *testing.T) {
 	if err := Run(t.Context(), []string{"-h"}, Build{}, &out, &out); err != nil {
 		t.Error(err)
 	}
-	for _, part := range []string{"-board", "-config", "-ntp", "-http", "-state", "-record", "-monitor", "-log-level", "-model", "-seed", "-pace", "-receiver", "perfect"} {
+	for _, part := range []string{"-board", "-config", "-ntp", "-http", "-https", "-state", "-record", "-monitor", "-log-level", "-model", "-seed", "-pace", "-receiver", "perfect"} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("help says nothing of %s:\n%s", part, &out)
 		}
@@ -145,13 +147,14 @@ listen = ["127.0.0.1:1123"]
 limit = "500us"
 [web]
 http = "127.0.0.1:8081"
+https = "off"
 [log]
 level = "debug"
 `)
 	type said struct {
-		Board, State, HTTP, Level string
-		Listen                    []string
-		Monitor                   bool
+		Board, State, HTTP, HTTPS, Level string
+		Listen                           []string
+		Monitor                          bool
 	}
 	usual := config.Default()
 	tests := []struct {
@@ -159,16 +162,16 @@ level = "debug"
 		args []string
 		want said
 	}{
-		{"neither", nil, said{"auto", usual.Board.State, ":80", "info", []string{":123"}, false}},
-		{"simulated", []string{"-board", "sim"}, said{"sim", usual.Board.State, "127.0.0.1:8080", "info", []string{"127.0.0.1:11123", "[::1]:11123"}, false}},
-		{"the file", []string{"-config", file}, said{"sim", "/srv/timeball", "127.0.0.1:8081", "debug", []string{"127.0.0.1:1123"}, true}},
-		{"a file that says little", []string{"-board", "sim", "-config", write(t, "little.toml", "[log]\nlevel = \"warn\"\n")}, said{"sim", usual.Board.State, "127.0.0.1:8080", "warn", []string{"127.0.0.1:11123", "[::1]:11123"}, false}},
+		{"neither", nil, said{"auto", usual.Board.State, ":80", ":443", "info", []string{":123"}, false}},
+		{"simulated", []string{"-board", "sim"}, said{"sim", usual.Board.State, "127.0.0.1:8080", "127.0.0.1:8443", "info", []string{"127.0.0.1:11123", "[::1]:11123"}, false}},
+		{"the file", []string{"-config", file}, said{"sim", "/srv/timeball", "127.0.0.1:8081", "off", "debug", []string{"127.0.0.1:1123"}, true}},
+		{"a file that says little", []string{"-board", "sim", "-config", write(t, "little.toml", "[log]\nlevel = \"warn\"\n")}, said{"sim", usual.Board.State, "127.0.0.1:8080", "127.0.0.1:8443", "warn", []string{"127.0.0.1:11123", "[::1]:11123"}, false}},
 		{
 			"both",
-			[]string{"-config", file, "-board", "auto", "-state", "/tmp/s", "-http", "localhost:8082", "-log-level", "error", "-ntp", "localhost:1,[::1]:2", "-monitor=false"},
-			said{"auto", "/tmp/s", "127.0.0.1:8082", "error", []string{"127.0.0.1:1", "[::1]:2"}, false},
+			[]string{"-config", file, "-board", "auto", "-state", "/tmp/s", "-http", "localhost:8082", "-https", "localhost:8444", "-log-level", "error", "-ntp", "localhost:1,[::1]:2", "-monitor=false"},
+			said{"auto", "/tmp/s", "127.0.0.1:8082", "127.0.0.1:8444", "error", []string{"127.0.0.1:1", "[::1]:2"}, false},
 		},
-		{"monitor", []string{"-monitor"}, said{"auto", usual.Board.State, ":80", "info", []string{":123"}, true}},
+		{"monitor", []string{"-monitor"}, said{"auto", usual.Board.State, ":80", ":443", "info", []string{":123"}, true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -180,7 +183,7 @@ level = "debug"
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := said{c.Board.Kind, c.Board.State, c.Web.HTTP, c.Log.Level, c.Server.Listen, c.Clock.Monitor}
+			got := said{c.Board.Kind, c.Board.State, c.Web.HTTP, c.Web.HTTPS, c.Log.Level, c.Server.Listen, c.Clock.Monitor}
 			if !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
@@ -253,7 +256,7 @@ func TestDaemonRunsWithoutReceiver(t *testing.T) {
 		t.Fatalf("monitor %v, %v: this test must not steer the machine it runs on", c.Clock.Monitor, err)
 	}
 	r := run(t, program{host: func() board.Info { return board.Info{Serial: []string{gone}} }},
-		"-config", file, "-monitor", "-state", t.TempDir(), "-ntp", "127.0.0.1:0", "-http", "127.0.0.1:0")
+		"-config", file, "-monitor", "-state", t.TempDir(), "-ntp", "127.0.0.1:0", "-http", "127.0.0.1:0", "-https", "127.0.0.1:0")
 	r.unsynchronised(t)
 	s := r.status(t)
 	if s.Mode != "free-running" || s.Board != "unknown board" || s.Simulated {
@@ -270,7 +273,7 @@ func TestDaemonRunsWithoutReceiver(t *testing.T) {
 // A state that can't be kept is told at the start, and is no reason not to serve.
 func TestDaemonGoesOnWithoutState(t *testing.T) {
 	dir := filepath.Join(write(t, "file", ""), "below")
-	r := run(t, program{}, "-board", "sim", "-pace", "50", "-state", dir, "-http", "127.0.0.1:0")
+	r := run(t, program{}, "-board", "sim", "-pace", "50", "-state", dir, "-http", "127.0.0.1:0", "-https", "127.0.0.1:0")
 	r.waitLock(t)
 	if err := r.stop(); err != nil {
 		t.Error(err)
@@ -286,7 +289,7 @@ func TestDaemonKeepsStateAndRecording(t *testing.T) {
 	dir := t.TempDir()
 	state, record := filepath.Join(dir, "state"), filepath.Join(dir, "events.jsonl")
 	for range 2 { // the second start finds what the first has left
-		r := run(t, program{build: Build{Version: "v1.2.3"}}, "-board", "sim", "-pace", "50", "-state", state, "-record", record, "-http", "127.0.0.1:0")
+		r := run(t, program{build: Build{Version: "v1.2.3"}}, "-board", "sim", "-pace", "50", "-state", state, "-record", record, "-http", "127.0.0.1:0", "-https", "127.0.0.1:0")
 		r.waitLock(t)
 		if s := r.status(t); s.Version != "v1.2.3" {
 			t.Errorf("version %q", s.Version)

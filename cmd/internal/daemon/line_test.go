@@ -145,7 +145,7 @@ func (m *machine) info() board.Info {
 func TestDaemonFindsTheReceiver(t *testing.T) {
 	m, state := &machine{}, t.TempDir()
 	file := write(t, "timeball.toml", "[clock]\nmonitor = true\n")
-	args := []string{"-config", file, "-monitor", "-state", state, "-ntp", "127.0.0.1:0", "-http", "127.0.0.1:0"}
+	args := []string{"-config", file, "-monitor", "-state", state, "-ntp", "127.0.0.1:0", "-http", "127.0.0.1:0", "-https", "127.0.0.1:0"}
 	r := run(t, program{host: m.info}, args...)
 	const nothing = "this machine has no serial line for a receiver"
 	r.await(t, "without lines", func(s api.Status) bool { return s.Serial != nil && *s.Serial == nothing })

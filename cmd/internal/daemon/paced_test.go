@@ -91,10 +91,19 @@ func (r *running) line(t *testing.T) string {
 
 var locked = regexp.MustCompile(`^Locked after \d+ s: error at most \d+\.\d µs\.$`)
 
+// aboutTheDoor reports whether a line of standard output says where and how changes are made.
+func aboutTheDoor(line string) bool {
+	return strings.HasPrefix(line, "Changes are made on https://") || strings.HasPrefix(line, "Claim ")
+}
+
 // waitLock waits for the line that says so.
 func (r *running) waitLock(t *testing.T) {
 	t.Helper()
-	if line := r.line(t); !locked.MatchString(line) {
+	line := r.line(t)
+	for aboutTheDoor(line) {
+		line = r.line(t)
+	}
+	if !locked.MatchString(line) {
 		t.Fatalf("%q instead of the lock:\n%s", line, r.log)
 	}
 }
@@ -139,7 +148,7 @@ func TestClientsOfASimulatedUnit(t *testing.T) {
 	for _, model := range []string{"perfect", "pi-quiet"} {
 		t.Run(model, func(t *testing.T) {
 			t.Parallel()
-			r := run(t, program{}, "-board", "sim", "-model", model, "-ntp", "127.0.0.1:0,[::1]:0", "-http", "localhost:0")
+			r := run(t, program{}, "-board", "sim", "-model", model, "-ntp", "127.0.0.1:0,[::1]:0", "-http", "localhost:0", "-https", "127.0.0.1:0")
 			began := time.Now()
 			r.unsynchronised(t)
 			if s := r.status(t); s.Stratum != 16 || s.Leap != "unsynchronized" || s.Mode == "locked" {
@@ -237,7 +246,7 @@ func checkClients(t *testing.T, r *running) {
 
 // At another pace the world runs away from this machine's clock: no NTP.
 func TestDaemonAtAnotherPaceServesNoNTP(t *testing.T) {
-	r := run(t, program{}, "-board", "sim", "-pace", "10", "-http", "127.0.0.1:0")
+	r := run(t, program{}, "-board", "sim", "-pace", "10", "-http", "127.0.0.1:0", "-https", "127.0.0.1:0")
 	if !strings.Contains(r.started, "NTP: not served.") || len(r.ntp) != 0 {
 		t.Errorf("started with %q", r.started)
 	}
@@ -258,7 +267,7 @@ func TestDaemonHearsEveryProtocol(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			file := write(t, "sim.toml", "[sim]\nreceiver = \""+kind+"\"\n")
-			r := run(t, program{}, "-board", "sim", "-config", file, "-pace", "4", "-http", "localhost:0")
+			r := run(t, program{}, "-board", "sim", "-config", file, "-pace", "4", "-http", "localhost:0", "-https", "127.0.0.1:0")
 			r.waitLock(t)
 			s := r.status(t)
 			if s.Mode != "locked" || s.Receiver == nil || *s.Receiver != name || s.SatellitesUsed == nil || *s.SatellitesUsed < 4 {
@@ -276,7 +285,7 @@ func TestDaemonAsksWitnesses(t *testing.T) {
 	t.Parallel()
 	chronyd := peers.ServeChronyd(t).String()
 	file := write(t, "witness.toml", "[witness]\nservers = ["+strconv.Quote(chronyd)+", \"127.0.0.1:1\"]\n")
-	r := run(t, program{}, "-board", "sim", "-config", file, "-ntp", "127.0.0.1:0", "-http", "localhost:0")
+	r := run(t, program{}, "-board", "sim", "-config", file, "-ntp", "127.0.0.1:0", "-http", "localhost:0", "-https", "127.0.0.1:0")
 	r.waitLock(t)
 	said := map[string]api.Witness{}
 	for _, w := range r.status(t).Witnesses {
@@ -302,7 +311,7 @@ func TestDaemonAsksWitnesses(t *testing.T) {
 // A recording of a real receiver locks the unit to the seconds of its day.
 func TestDaemonTakesTheSecondsOfARecording(t *testing.T) {
 	file := corpus(t, "ublox-8.log")
-	r := run(t, program{}, "-board", "sim", "-receiver", file, "-pace", "20", "-http", "127.0.0.1:0")
+	r := run(t, program{}, "-board", "sim", "-receiver", file, "-pace", "20", "-http", "127.0.0.1:0", "-https", "127.0.0.1:0")
 	r.waitLock(t)
 	s := r.status(t)
 	if s.Mode != "locked" || s.ServedUnixNanoseconds == nil || s.SatellitesUsed == nil || math.Abs(*s.SimErrorSeconds) > *s.BoundSeconds {
