@@ -18,6 +18,9 @@ type Watchdog struct {
 	feed func(fd int) error
 }
 
+// WatchdogDevice is the first watchdog of a machine.
+const WatchdogDevice = "/dev/watchdog0"
+
 // maxWatchdogTimeout is the longest that the timer of a Raspberry Pi counts: 20 bits of 1/65536 s, 15 whole seconds.
 const maxWatchdogTimeout = 15 * time.Second
 

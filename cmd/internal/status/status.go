@@ -30,14 +30,23 @@ const (
 
 // Run writes the status of the unit at unitURL to w. The URL may be a bare host or host:port.
 func Run(ctx context.Context, w io.Writer, unitURL string) error {
+	s, err := Fetch(ctx, unitURL)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, Text(s))
+	return err
+}
+
+// Fetch asks the unit for its status. The URL may be a bare host or host:port.
+func Fetch(ctx context.Context, unitURL string) (api.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	s, err := fetch(ctx, unitURL)
 	if err != nil {
-		return fmt.Errorf("status of %s: %w", unitURL, err)
+		return s, fmt.Errorf("status of %s: %w", unitURL, err)
 	}
-	_, err = io.WriteString(w, Text(s))
-	return err
+	return s, nil
 }
 
 func fetch(ctx context.Context, unitURL string) (s api.Status, err error) {
