@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commitUnix=$(COMMIT_UNIX)
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)"
 TOOLS := $(CURDIR)/.cache/bin
 
-.PHONY: run build deps test check bench bench-loop bench-ntp soak plots fuzz clean
+.PHONY: run build deps test check bench bench-loop bench-ntp soak plots fuzz clean image
 
 # A simulated unit on this machine: NTP on 127.0.0.1:11123, the page on http://127.0.0.1:8080/. Ctrl-C ends it.
 run:
@@ -20,6 +20,10 @@ build:
 		mkdir -p dist/linux-$$arch && GOOS=linux GOARCH=$$arch $(BUILD) -o dist/linux-$$arch ./cmd/timeballd ./cmd/timeball || exit 1; \
 		echo "dist/linux-$$arch: timeballd timeball"; \
 	done
+
+# The card image for all boards, dist/timeball-VERSION.img, with what belongs to it. As root on Debian it installs its tools.
+image:
+	@.ci/deps image && $(GO) run ./cmd/mkimage -version $(VERSION) -commit-unix $(COMMIT_UNIX)
 
 deps:
 	@.ci/deps
