@@ -3,16 +3,19 @@ package server
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
 	"timeball/server/access"
+	"timeball/server/leap"
 )
 
 // Config says where the server listens. Its keys live in the section [server] of the configuration file.
 type Config struct {
 	// Listen holds IP addresses with a UDP port: "192.0.2.1:123", "[2001:db8::1]:123". ":123" is every address, IPv4 and
-	// IPv6; port 0 takes a free one.
+	// IPv6; port 0 takes a free one. What is shown there around a leap second may follow: "192.0.2.2:123 smear", "suppress"
+	// or, as without a word, "announce".
 	Listen []string `toml:"listen"`
 	// ReceiveBuffer is the size in bytes of each socket's queue of requests not yet read; one request takes about 768. The
 	// kernel doubles what is asked and may clamp it to net.core.rmem_max.
@@ -35,7 +38,7 @@ func Default() Config {
 
 // Validate returns what is wrong with c, naming the key.
 func (c Config) Validate() error {
-	if _, err := c.addresses(); err != nil {
+	if _, err := c.places(); err != nil {
 		return err
 	}
 	if c.ReceiveBuffer < 4096 || c.ReceiveBuffer > 64<<20 {
@@ -77,25 +80,51 @@ func (c Config) entries() ([]access.Entry, error) {
 	return entries, nil
 }
 
-// addresses returns the sockets to open for Listen.
-func (c Config) addresses() ([]netip.AddrPort, error) {
+// place is where the server listens and what it shows there around a leap second.
+type place struct {
+	Address netip.AddrPort
+	Leap    leap.Policy
+}
+
+// Words divides an entry of Listen into the address and what is shown there around a leap second.
+func Words(entry string) (address string, p leap.Policy, err error) {
+	address, word, given := strings.Cut(entry, " ")
+	if word = strings.TrimSpace(word); given && word != "" {
+		if p, err = leap.Parse(word); err != nil {
+			return address, p, fmt.Errorf("config: server.listen: %q: %w", entry, err)
+		}
+	}
+	return address, p, nil
+}
+
+// places returns where to listen: each address once for every entry of Listen that means it.
+func (c Config) places() ([]place, error) {
 	if len(c.Listen) == 0 || len(c.Listen) > 64 {
 		return nil, fmt.Errorf("config: server.listen: %d addresses: must be from 1 to 64", len(c.Listen))
 	}
-	var addrs []netip.AddrPort
-	for _, text := range c.Listen {
-		full, every := text, strings.HasPrefix(text, ":")
+	var places []place
+	for _, entry := range c.Listen {
+		full, policy, err := Words(entry)
+		if err != nil {
+			return nil, err
+		}
+		every := strings.HasPrefix(full, ":")
 		if every {
-			full = "0.0.0.0" + text
+			full = "0.0.0.0" + full
 		}
 		addr, err := netip.ParseAddrPort(full)
 		if err != nil {
-			return nil, fmt.Errorf("config: server.listen: %q: %w", text, err)
+			return nil, fmt.Errorf("config: server.listen: %q: %w", entry, err)
 		}
-		addrs = append(addrs, netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()))
+		places = append(places, place{netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), policy})
 		if every {
-			addrs = append(addrs, netip.AddrPortFrom(netip.IPv6Unspecified(), addr.Port()))
+			places = append(places, place{netip.AddrPortFrom(netip.IPv6Unspecified(), addr.Port()), policy})
 		}
 	}
-	return addrs, nil
+	for i, p := range places {
+		if p.Address.Port() != 0 && slices.ContainsFunc(places[:i], func(o place) bool { return o.Address == p.Address }) {
+			return nil, fmt.Errorf("config: server.listen: %v is given twice", p.Address)
+		}
+	}
+	return places, nil
 }

@@ -75,7 +75,7 @@ func TestServeInterleavesFromTheThirdAnswerOn(t *testing.T) {
 func (u *unit) awaitStamp(t testing.TB, conn *net.UDPConn, receive ntp.Timestamp) {
 	t.Helper()
 	client := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().As16()
-	for deadline := time.Now().Add(10 * time.Second); u.exchanges.Sent(client, receive, u.clock.Now().Era) == 0; {
+	for deadline := time.Now().Add(10 * time.Second); u.listeners[0].exchanges.Sent(client, receive, u.clock.Now().Era) == 0; {
 		if time.Now().After(deadline) {
 			t.Fatal("no transmit stamp")
 		}

@@ -9,6 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"timeball/pps/clock"
+	"timeball/server/leap"
+	"timeball/server/ntp"
 )
 
 // listener is one socket with its buffers and counters. The socket is none of package net's: Go's poller would be woken by
@@ -17,7 +19,10 @@ type listener struct {
 	server *Server
 	fd     int
 	addr   netip.AddrPort
-	count  counters
+	policy leap.Policy
+	// exchanges are those of its time scale: an answer's transmit time means nothing in another.
+	exchanges *ntp.Exchanges
+	count     counters
 
 	stopping  atomic.Bool
 	staying   atomic.Bool // in recvmmsg, as the scheduler does not know
@@ -35,7 +40,10 @@ const rawWait = 20 * time.Millisecond
 
 // newListener returns the listener of an open socket.
 func newListener(server *Server, s Socket) *listener {
-	return &listener{server: server, fd: s.FD, addr: s.Address, batch: newBatch(s.Address.Addr().Is6()), stamps: newStamps(), sendTime: usualSendTime}
+	return &listener{
+		server: server, fd: s.FD, addr: s.Address, policy: s.Leap, exchanges: server.exchangesOf(s.Leap),
+		batch: newBatch(s.Address.Addr().Is6()), stamps: newStamps(), sendTime: usualSendTime,
+	}
 }
 
 // interrupt makes serve return.

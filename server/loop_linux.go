@@ -47,8 +47,8 @@ func (l *listener) turn(flags uintptr) outcome {
 	l.failures, l.stamps.asked = 0, false
 	ref := l.server.ref.Load() // before the clock is read: see ntp.Serve
 	now := l.server.clock.Now()
-	l.drain(now)
-	serving := ntp.Serve(ref, now, l.server.epoch)
+	serving := ntp.Serve(ref, l.policy, now, l.server.epoch)
+	l.drain(now, &serving.Scale)
 	for i := range n {
 		l.handle(i, &serving, now)
 	}
@@ -80,7 +80,7 @@ func (l *listener) handle(i int, serving *ntp.Serving, now clock.Reading) {
 		l.refuse(refusal)
 		return
 	}
-	interleaved := ask.Interleaved(ntp.TimestampAt(now.Real))
+	interleaved := ask.Interleaved(ntp.TimestampAt(serving.Show(now.Real)))
 	switch l.server.clients.Note(from, now.Mono, clientlog.Sighting{Version: ask.Version, Mode: ask.Mode, Interleaved: interleaved}) {
 	case clientlog.Serve:
 		l.answer(i, &ask, serving, now, from, interleaved)
@@ -126,7 +126,7 @@ func (l *listener) answer(i int, ask *ntp.Request, serving *ntp.Serving, now clo
 	sent, kind := ntp.Timestamp(0), basic
 	client := from.Addr().As16()
 	if interleaved {
-		if sent = l.server.exchanges.Sent(client, ask.Origin, now.Era); sent != 0 {
+		if sent = l.exchanges.Sent(client, ask.Origin, now.Era); sent != 0 {
 			kind = interleavedAnswer
 		}
 	}
@@ -147,19 +147,20 @@ func (l *listener) leave(ref *ntp.Reference, before clock.Reading, doubt ntp.Dou
 		return
 	}
 	now := l.server.clock.Now()
-	if now.Era != before.Era || ref.Check(now) != doubt {
+	if now.Era != before.Era || ref.CheckFor(l.policy, now) != doubt {
 		l.count.refused[ntp.ForeignStamp].Add(uint64(b.queued))
 		b.queued = 0
 		return
 	}
 	// The answers of a backlog leave one after the other within one system call: each says when its turn will come.
+	scale := ref.Scale(l.policy, now)
 	first := now.Real + l.leaveTime
 	if b.queued >= backlog { // hot caches
 		first = now.Real + l.sendTime/2
 	}
 	for k := range b.queued {
 		if b.kinds[k] == basic {
-			ntp.SetTransmit(b.answer(k), first+clock.Real(k)*l.sendTime)
+			ntp.SetTransmit(b.answer(k), scale.Show(first+clock.Real(k)*l.sendTime))
 		}
 	}
 	if l.stamps.asked && b.queued == 1 {
@@ -176,7 +177,8 @@ func (l *listener) leave(ref *ntp.Reference, before clock.Reading, doubt ntp.Dou
 	if n >= backlog {
 		l.sendTime += (min(max((after.Real-now.Real)/n, 1), maxSendTime) - l.sendTime) / 8
 	}
-	l.drain(after)
+	scale = ref.Scale(l.policy, after)
+	l.drain(after, &scale)
 }
 
 // backlog is how many answers at once tell how long one takes.
@@ -202,7 +204,7 @@ func (l *listener) sent(sent *[kinds]uint64, failed uint64, doubt ntp.Doubt) {
 	if doubt != ntp.Certain {
 		l.count.unsynchronised.Add(answered)
 	}
-	l.server.noteDoubt(doubt)
+	l.server.noteDoubt(l.policy, doubt)
 }
 
 // control answers the request of mode 6 in slot i, whose answers are longer: only to who is listed for it.

@@ -38,6 +38,7 @@ import (
 	"timeball/server/access"
 	"timeball/server/clientlog"
 	"timeball/server/control"
+	"timeball/server/leap"
 	"timeball/server/ntp"
 )
 
@@ -64,10 +65,11 @@ type Server struct {
 	listeners []*listener
 	access    atomic.Pointer[access.List]
 	clients   *clientlog.Log
-	exchanges *ntp.Exchanges
-	describe  func() *control.State // nil: mode 6 is not answered
-	epoch     uint32                // of the clock in chrony's field
-	doubt     atomic.Uint32         // the last logged ntp.Doubt, plus one
+	exchanges [2]*ntp.Exchanges            // of UTC, and of the smear
+	describe  func() *control.State        // nil: mode 6 is not answered
+	epoch     uint32                       // of the clock in chrony's field
+	doubts    [leap.Policies]atomic.Uint32 // the last logged ntp.Doubt, plus one
+	seed      [2]uint64
 }
 
 // New returns a server that serves clk and answers from whatever ref points to; nil there means "not synchronised".
@@ -79,7 +81,7 @@ func New(cfg Config, clk Clock, ref *atomic.Pointer[ntp.Reference], log *slog.Lo
 	}
 	perSecond, _ := cfg.perSecond()
 	s.clients = clientlog.New(perSecond, seed[0])
-	s.exchanges = ntp.NewExchanges([2]uint64{seed[1], seed[2]})
+	s.seed = [2]uint64{seed[1], seed[2]}
 	s.epoch = uint32(seed[3])
 	return s
 }
@@ -87,6 +89,18 @@ func New(cfg Config, clk Clock, ref *atomic.Pointer[ntp.Reference], log *slog.Lo
 // Describe has requests of mode 6 (ntpq) answered with what state returns; any number of goroutines may call it. It is
 // called before Listen.
 func (s *Server) Describe(state func() *control.State) { s.describe = state }
+
+// exchangesOf returns the exchanges of listeners with policy p. They take 1.3 MB: those that nobody needs are not made.
+func (s *Server) exchangesOf(p leap.Policy) *ntp.Exchanges {
+	of := &s.exchanges[0]
+	if p == leap.Smear {
+		of = &s.exchanges[1]
+	}
+	if *of == nil {
+		*of = ntp.NewExchanges(s.seed)
+	}
+	return *of
+}
 
 // Listen opens every address of the configuration, or none, as Open does.
 func (s *Server) Listen() error {
@@ -221,11 +235,11 @@ func (s *Server) close() error {
 	return errors.Join(all...)
 }
 
-// noteDoubt logs when answers begin or cease to be synchronised.
-func (s *Server) noteDoubt(d ntp.Doubt) {
-	now := uint32(d) + 1
-	if s.doubt.Load() == now || s.doubt.Swap(now) == now {
+// noteDoubt logs when answers of listeners with policy p begin or cease to be synchronised.
+func (s *Server) noteDoubt(p leap.Policy, d ntp.Doubt) {
+	now, last := uint32(d)+1, &s.doubts[p]
+	if last.Load() == now || last.Swap(now) == now {
 		return
 	}
-	s.log.Info("answers changed", "synchronised", d == ntp.Certain, "reason", d)
+	s.log.Info("answers changed", "synchronised", d == ntp.Certain, "reason", d, "leap", p)
 }

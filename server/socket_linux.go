@@ -8,8 +8,11 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"timeball/server/leap"
 )
 
 // Socket is an open UDP socket with every option set, ready to be served. Its file descriptor may be given to another
@@ -17,6 +20,7 @@ import (
 type Socket struct {
 	FD      int
 	Address netip.AddrPort // that it is bound to
+	Leap    leap.Policy    // what is shown on it around a leap second
 }
 
 // Close closes the socket.
@@ -27,7 +31,7 @@ func (s Socket) Close() error { return os.NewSyscallError("close", unix.Close(s.
 // with a log line where the machine has no IPv6. The error names the address; errors.Is finds the system's reason, as
 // syscall.EADDRINUSE, in it.
 func Open(cfg Config, perAddress int, log *slog.Logger) ([]Socket, error) {
-	addrs, err := cfg.addresses()
+	places, err := cfg.places()
 	if err = errors.Join(err, cfg.Validate()); err != nil {
 		return nil, err
 	}
@@ -35,14 +39,17 @@ func Open(cfg Config, perAddress int, log *slog.Logger) ([]Socket, error) {
 		perAddress = runtime.NumCPU()
 	}
 	var all []Socket
-	for _, addr := range addrs {
-		opened, err := openAll(addr, perAddress, cfg.ReceiveBuffer)
-		if noIPv6(addr, err) {
-			log.Warn("listener skipped", "address", addr, "error", err)
+	for _, at := range places {
+		opened, err := openAll(at.Address, perAddress, slices.ContainsFunc(all, at.overlaps), cfg.ReceiveBuffer)
+		if noIPv6(at.Address, err) {
+			log.Warn("listener skipped", "address", at.Address, "error", err)
 			continue
 		}
 		if err != nil {
 			return nil, errors.Join(err, closeAll(all))
+		}
+		for i := range opened {
+			opened[i].Leap = at.Leap
 		}
 		all = append(all, opened...)
 		logOpened(opened, cfg.ReceiveBuffer, log)
@@ -53,13 +60,20 @@ func Open(cfg Config, perAddress int, log *slog.Logger) ([]Socket, error) {
 	return all, nil
 }
 
+// overlaps reports whether s has the port of p on every address, or p that of s: the kernel gives a packet to who has its
+// very address.
+func (p place) overlaps(s Socket) bool {
+	a, b := p.Address.Addr(), s.Address.Addr()
+	return p.Address.Port() == s.Address.Port() && a.Is4() == b.Is4() && a.IsUnspecified() != b.IsUnspecified()
+}
+
 // logOpened says how an address is listened on.
 func logOpened(opened []Socket, wanted int, log *slog.Logger) {
 	got, err := unix.GetsockoptInt(opened[0].FD, unix.SOL_SOCKET, unix.SO_RCVBUF)
 	if err != nil {
 		return
 	}
-	log.Info("listening", "address", opened[0].Address, "sockets", len(opened), "receive_buffer_bytes", got)
+	log.Info("listening", "address", opened[0].Address, "leap", opened[0].Leap, "sockets", len(opened), "receive_buffer_bytes", got)
 	if got < wanted { // the kernel doubles what it grants
 		log.Warn("receive buffer clamped to net.core.rmem_max: bursts of requests may be lost", "address", opened[0].Address,
 			"receive_buffer_bytes", got, "wanted_bytes", 2*wanted)
@@ -75,12 +89,12 @@ func closeAll(sockets []Socket) error {
 }
 
 // openAll opens n sockets for addr, among which the kernel divides the clients. The first finds out whether someone else
-// has the address: it shares it only when it has it.
-func openAll(addr netip.AddrPort, n, receiveBuffer int) ([]Socket, error) {
+// has the address: it shares it only when it has it. shared says that another of ours has the port, on every address.
+func openAll(addr netip.AddrPort, n int, shared bool, receiveBuffer int) ([]Socket, error) {
 	var all []Socket
 	for range n {
-		s, err := openOne(addr, len(all) > 0, receiveBuffer)
-		if err == nil && len(all) == 0 && n > 1 {
+		s, err := openOne(addr, shared || len(all) > 0, receiveBuffer)
+		if err == nil && len(all) == 0 {
 			addr = s.Address // where port 0 was asked, the one that was free
 			err = os.NewSyscallError("setsockopt SO_REUSEPORT", unix.SetsockoptInt(s.FD, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
 		}

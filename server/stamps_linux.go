@@ -154,8 +154,8 @@ func (l *listener) learn(late clock.Real) {
 	l.leaveTime = min(l.leaveTime+(late-l.leaveTime)/8, maxSendTime)
 }
 
-// drain takes in the transmit stamps that have come. now is the present reading.
-func (l *listener) drain(now clock.Reading) {
+// drain takes in the transmit stamps that have come. now is the present reading and scale what the listener shows then.
+func (l *listener) drain(now clock.Reading, scale *ntp.Scale) {
 	if l.stamps.waiting == 0 {
 		return
 	}
@@ -176,7 +176,7 @@ func (l *listener) drain(now clock.Reading) {
 			continue
 		}
 		if a.keep {
-			l.server.exchanges.Keep(a.client, a.receive, ntp.SentAt(sent), a.era)
+			l.exchanges.Keep(a.client, a.receive, ntp.SentAt(scale.Show(sent)), a.era)
 		}
 		if a.at != 0 {
 			l.learn(sent - a.at)

@@ -81,4 +81,15 @@ type Estimate struct {
 	TAIOffset int           `json:"tai_offset"` // TAI - UTC, 0 = unknown
 
 	Until clock.Mono `json:"until,omitempty"` // from here on the second is in doubt and nothing is served; 0 = no end
+
+	LeapDay LeapDay `json:"leap_day,omitzero"`
+}
+
+// LeapDay is the leap second that a smear from noon to noon is made of, or the question whether there is one: that of the
+// midnight that ends this UTC day or, where there is none, of the one that began it. Zero is a day like any other.
+type LeapDay struct {
+	Leap   clock.Leap    `json:"leap"`
+	At     timescale.UTC `json:"at"`
+	Before int           `json:"before"` // TAI - UTC until At
+	Open   bool          `json:"open"`   // two witnesses are needed and there are not
 }

@@ -39,6 +39,12 @@ type leapSecond struct {
 	steady bool          // the receiver has announced it for a day
 }
 
+// passedMidnight is one at which it was decided whether there was a leap second.
+type passedMidnight struct {
+	at   timescale.UTC
+	leap clock.Leap
+}
+
 // announcement is a leap second that the receiver announces.
 type announcement struct {
 	leap   clock.Leap
@@ -60,6 +66,7 @@ type leapSeconds struct {
 	labels timescale.UTC // that the count is ahead of UTC, for leap seconds that are over
 	real   clock.Real    // that readings are ahead of CLOCK_REALTIME
 	next   leapSecond
+	past   passedMidnight
 	last   clock.Reading // as the clock gave it
 	said   string
 }
@@ -138,6 +145,8 @@ func (l *leapSeconds) drop() {
 		l.real += clock.Real(step(l.next.leap))
 	}
 	if l.next.state == leapDecided {
+		at, _ := l.midnight()
+		l.past = passedMidnight{at, l.next.leap}
 		l.labels -= step(l.next.leap)
 	}
 	l.next = leapSecond{}
@@ -327,6 +336,8 @@ func (l *leapSeconds) midnight() (timescale.UTC, bool) {
 func (e *Engine) decideLeap(leap clock.Leap) {
 	l := &e.leaps
 	if leap == clock.LeapNone || l.next.made && leap != l.next.leap {
+		at, _ := l.midnight()
+		l.past = passedMidnight{at, clock.LeapNone}
 		l.drop()
 		e.say("leap second", "there was none")
 		return
@@ -491,6 +502,7 @@ func (e *Engine) leapEstimate(est *discipline.Estimate) {
 			est.Reason = l.said
 		}
 	}
+	est.LeapDay = l.day(now, est.TAIOffset)
 	switch {
 	case n.state == leapExpected, n.state == leapDecided && timescale.UTC(est.At.Real) < n.at-l.labels+2*timescale.Second:
 		est.Leap, est.LeapAt = n.leap, n.at-l.labels
@@ -500,6 +512,28 @@ func (e *Engine) leapEstimate(est *discipline.Estimate) {
 			est.Mode, est.Reason = discipline.Quarantine, l.said
 		}
 	}
+}
+
+// day returns the leap second of the day around the midnight that is next, or was last. tai is TAI less what the clock
+// shows, 0 while that is not known.
+func (l *leapSeconds) day(now timescale.UTC, tai int) discipline.LeapDay {
+	n := &l.next
+	if at, asked := l.midnight(); asked {
+		d := discipline.LeapDay{Leap: n.leap, At: at, Before: tai, Open: n.state != leapExpected && n.state != leapDecided || tai == 0}
+		if n.made {
+			d.Before -= int(n.leap)
+		}
+		return d
+	}
+	at := now.Midnight()
+	leap, known := l.table.At(at)
+	if l.past.at == at {
+		leap, known = l.past.leap, true
+	}
+	if leap == clock.LeapNone && (known || !endsQuarter(at)) {
+		return discipline.LeapDay{}
+	}
+	return discipline.LeapDay{Leap: leap, At: at, Before: tai - int(leap), Open: !known || tai == 0}
 }
 
 // taiOffset returns TAI less what CLOCK_REALTIME shows, 0 while that is not known: by the table, or by the receiver.

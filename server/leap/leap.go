@@ -28,6 +28,7 @@ const (
 	Announce Policy = iota
 	Suppress
 	Smear
+	Policies = iota
 )
 
 var names = [...]string{"announce", "suppress", "smear"}

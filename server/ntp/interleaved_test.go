@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"timeball/pps/clock"
+	"timeball/server/leap"
 )
 
 var home = [16]byte{10: 0xff, 11: 0xff, 12: 192, 13: 0, 14: 2, 15: 1}
@@ -28,7 +29,7 @@ func TestInterleavedFromTheThirdAnswerOn(t *testing.T) {
 	for k := range int64(6) {
 		now := later(k * 500_000_000)
 		q := asking(last, Timestamp(1000*k), Timestamp(1000*k+7))
-		s, sent := Serve(&ref, now, 0), Timestamp(0)
+		s, sent := Serve(&ref, leap.Announce, now, 0), Timestamp(0)
 		wants := q.Interleaved(TimestampAt(now.Real))
 		if wants {
 			sent = x.Sent(home, q.Origin, now.Era)
@@ -200,7 +201,7 @@ const asksMonoRoot = "f323001c f5bedd9a 00000000 00000000 00000000 00000000 0000
 func TestMonoRootOnlyWhenAsked(t *testing.T) {
 	ref := reference()
 	ref.RootDelay = 1e-6
-	s := Serve(&ref, later(0), 0xc0ffee00)
+	s := Serve(&ref, leap.Announce, later(0), 0xc0ffee00)
 	tests := []struct{ name, trailer, want string }{
 		// 2^-28 s is 3.725 ns: 1 us is 269 of them, 300 ns and 2^-23 s are 80.53 + 32, and CLOCK_MONOTONIC was 4.75 s.
 		{"asked", asksMonoRoot, "f323001c f5bedd9a 0000010d 00000071 83aa7e84 c0000000 c0ffee00"},
@@ -219,7 +220,7 @@ func TestMonoRootOnlyWhenAsked(t *testing.T) {
 		}
 	}
 	ref.Synchronised = false
-	s = Serve(&ref, later(0), 0xc0ffee00)
+	s = Serve(&ref, leap.Announce, later(0), 0xc0ffee00)
 	q, _ := Parse(append(request(t, "23"), unhex(t, asksMonoRoot)...))
 	if got := q.Append(nil, &s, noon, 0)[HeaderLen+8 : HeaderLen+16]; !bytes.Equal(got, unhex(t, "00000000 ffffffff")) {
 		t.Errorf("not synchronised: delay and dispersion %x", got)

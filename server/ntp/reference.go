@@ -14,6 +14,7 @@ import (
 
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
+	"timeball/server/leap"
 )
 
 // Reference is what the server needs to know of the disciplined clock to answer: an immutable value with its own growth
@@ -35,7 +36,14 @@ type Reference struct {
 
 	Leap      clock.Leap    // announced on the last UTC day only
 	LeapAt    timescale.UTC // 0 = none known
-	TAIOffset int           // TAI - UTC in seconds, 0 = unknown
+	TAIOffset int           // TAI - Real in seconds, 0 = unknown
+
+	// What is told as UTC ends here, as which second it is will be in doubt; 0 = no end.
+	Until clock.Mono
+	// Smear is the leap second that a smear, from noon to noon around it, is made of, and SmearOpen that it is not known
+	// whether there is one.
+	Smear     leap.Event
+	SmearOpen bool
 }
 
 const (
@@ -64,11 +72,13 @@ const (
 	Leaping              // within the seconds around a leap second
 	TooUncertain         // root distance of MaxDispersion or more, or not a number
 	BadStratum           // not in 1..15
+	SmearUnknown         // whether a leap second is to be smeared
 )
 
 var doubtNames = [...]string{
 	"none", "no reference", "not synchronised", "reference expired", "clock era changed",
 	"clock stepped by something else", "machine was suspended", "leap second", "too uncertain", "stratum out of range",
+	"not known whether there is a leap second to smear",
 }
 
 // String returns the doubt in plain words.
@@ -79,8 +89,13 @@ func (d Doubt) String() string {
 	return "unknown doubt"
 }
 
-// Check returns why r must not be served as synchronised at now, or Certain. r may be nil.
-func (r *Reference) Check(now clock.Reading) Doubt {
+// Check returns why r must not be served as UTC at now, or Certain. r may be nil.
+func (r *Reference) Check(now clock.Reading) Doubt { return r.CheckFor(leap.Announce, now) }
+
+// CheckFor is Check for a listener with policy p. A smear goes on while UTC has its leap second, and when the kernel makes
+// it: that is no step.
+func (r *Reference) CheckFor(p leap.Policy, now clock.Reading) Doubt {
+	smear := p == leap.Smear
 	switch {
 	case r == nil:
 		return NoReference
@@ -90,11 +105,15 @@ func (r *Reference) Check(now clock.Reading) Doubt {
 		return Expired
 	case now.Era != r.Anchor.Era:
 		return EraChanged
-	case r.leaping(now.Real):
+	case smear && r.SmearOpen && r.nearSmear(now.Real):
+		return SmearUnknown
+	case !smear && r.Until != 0 && now.Mono >= r.Until:
+		return Expired
+	case !smear && r.leaping(now.Real):
 		return Leaping
 	case apart(int64(now.Boot)-int64(now.Mono), int64(r.Anchor.Boot)-int64(r.Anchor.Mono), maxBootError):
 		return Suspended
-	case apart(int64(now.Real)-int64(now.Mono), int64(r.Anchor.Real)-int64(r.Anchor.Mono), maxAnchorError):
+	case apart(int64(now.Real)-int64(now.Mono)-int64(r.leapt(now)), int64(r.Anchor.Real)-int64(r.Anchor.Mono), maxAnchorError):
 		return Stepped
 	case r.Stratum < 1 || r.Stratum > 15:
 		return BadStratum

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"timeball/pps/clock"
+	"timeball/server/leap"
 )
 
 // Refusal is why a request gets no answer.
@@ -45,17 +46,21 @@ type Request struct {
 
 // Serving is what answers are made of besides their requests. It is good for all that are made at one instant.
 type Serving struct {
-	ref    *Reference
-	now    clock.Reading
-	epoch  uint32
-	doubt  Doubt
+	ref   *Reference
+	now   clock.Reading
+	epoch uint32
+	doubt Doubt
+	Scale
+	policy leap.Policy
 	header Packet
 }
 
-// Serve returns what answers at now are made of. now must be read after ref was loaded, which may be nil. epoch is random,
-// one for each start: see MonoRoot.
-func Serve(ref *Reference, now clock.Reading, epoch uint32) Serving {
-	return Serving{ref, now, epoch, ref.Check(now), ref.Header(now)}
+// Serve returns what the answers of a listener with policy p at now are made of. now must be read after ref was loaded,
+// which may be nil. epoch is random, one for each start: see MonoRoot.
+func Serve(ref *Reference, p leap.Policy, now clock.Reading, epoch uint32) Serving {
+	s := Serving{ref: ref, now: now, epoch: epoch, doubt: ref.CheckFor(p, now), Scale: ref.Scale(p, now), policy: p}
+	s.header = ref.header(now, &s)
+	return s
 }
 
 // Doubt returns why the answers are not synchronised, or Certain.
@@ -96,7 +101,7 @@ func Reply(dst, request []byte, ref *Reference, now clock.Reading, received cloc
 	if refusal != Answered {
 		return dst, refusal
 	}
-	s := Serve(ref, now, 0)
+	s := Serve(ref, leap.Announce, now, 0)
 	return ask.Append(dst, &s, received, 0), Answered
 }
 
@@ -109,7 +114,7 @@ func (q *Request) Append(dst []byte, s *Serving, received clock.Real, sent Times
 	answer.Mode = ModeServer
 	answer.Poll = q.Poll
 	answer.Receive = s.ReceivedAt(received)
-	answer.Origin, answer.Transmit = q.Transmit, after(answer.Receive, SentAt(s.now.Real))
+	answer.Origin, answer.Transmit = q.Transmit, after(answer.Receive, SentAt(s.Show(s.now.Real)))
 	if sent != 0 {
 		answer.Origin, answer.Transmit = q.Receive, sent
 	}
@@ -117,14 +122,17 @@ func (q *Request) Append(dst []byte, s *Serving, received clock.Real, sent Times
 	if !q.MonoRoot {
 		return dst
 	}
-	mono := TimestampAt(received - (s.now.Real - clock.Real(s.now.Mono)))
+	mono := Timestamp(0) // a smeared clock has another rate than the monotonic one
+	if s.policy != leap.Smear {
+		mono = TimestampAt(received - (s.now.Real - clock.Real(s.now.Mono)))
+	}
 	if s.doubt != Certain {
 		return appendMonoRoot(dst, 0, MaxDispersion, mono, s.epoch)
 	}
 	return appendMonoRoot(dst, s.ref.RootDelay, s.ref.DispersionAfter(s.now.Mono.Sub(s.ref.Anchor.Mono)), mono, s.epoch)
 }
 
-// SetTransmit makes the basic answer in b say that it leaves when the served clock shows at.
+// SetTransmit makes the basic answer in b say that it leaves when its listener shows at.
 func SetTransmit(b []byte, at clock.Real) {
 	receive := Timestamp(binary.BigEndian.Uint64(b[32:]))
 	binary.BigEndian.PutUint64(b[40:], uint64(after(receive, SentAt(at))))
@@ -133,7 +141,9 @@ func SetTransmit(b []byte, at clock.Real) {
 // ReceivedAt returns the receive time of a request that arrived when the served clock showed r. Its last bit, 2^-32 s, is
 // set and that of a transmit time is clear, so that the origin of a later request shows whether its client is in interleaved
 // mode.
-func (s *Serving) ReceivedAt(r clock.Real) Timestamp { return TimestampAt(min(r, s.now.Real)) | 1 }
+func (s *Serving) ReceivedAt(r clock.Real) Timestamp {
+	return TimestampAt(s.Show(min(r, s.now.Real))) | 1
+}
 
 // after returns transmit, or the instant after receive: clients drop an answer sent before it was received.
 func after(receive, transmit Timestamp) Timestamp {
@@ -143,7 +153,7 @@ func after(receive, transmit Timestamp) Timestamp {
 	return transmit
 }
 
-// SentAt returns the transmit time of an answer that left when the served clock showed r.
+// SentAt returns the transmit time of an answer that left when its listener showed r.
 func SentAt(r clock.Real) Timestamp {
 	if t := TimestampAt(r) &^ 1; t != 0 {
 		return t
@@ -151,9 +161,15 @@ func SentAt(r clock.Real) Timestamp {
 	return 2 // 0 would read as "unknown"
 }
 
-// Header returns the part of an answer at now that does not depend on the request. r may be nil.
+// Header returns the part of an answer at now that does not depend on the request, of a listener that announces. r may be
+// nil.
 func (r *Reference) Header(now clock.Reading) Packet {
-	if r.Check(now) != Certain {
+	return r.header(now, &Serving{doubt: r.Check(now), policy: leap.Announce})
+}
+
+// header is Header for a listener that serves s.
+func (r *Reference) header(now clock.Reading, s *Serving) Packet {
+	if s.doubt != Certain {
 		p := Packet{Leap: LeapUnsynchronised, Precision: unknownPrecision, RootDispersion: ShortUp(MaxDispersion)}
 		if r != nil {
 			p.Precision = r.Precision
@@ -161,15 +177,18 @@ func (r *Reference) Header(now clock.Reading) Packet {
 		return p
 	}
 	p := Packet{
-		Leap:           r.leapIndicator(now.Real),
+		Leap:           LeapNone,
 		Stratum:        r.Stratum,
 		Precision:      r.Precision,
 		RootDelay:      ShortUp(r.RootDelay),
 		RootDispersion: ShortUp(r.DispersionAfter(now.Mono.Sub(r.Anchor.Mono))),
 		ReferenceID:    r.ReferenceID,
 	}
+	if s.policy == leap.Announce {
+		p.Leap = r.leapIndicator(now.Real)
+	}
 	if r.ReferenceAt != 0 {
-		p.Reference = TimestampAt(min(r.ReferenceAt, now.Real))
+		p.Reference = TimestampAt(s.Show(min(r.ReferenceAt+r.leapt(now), now.Real)))
 	}
 	return p
 }

@@ -300,8 +300,8 @@ func TestEveryReasonHasAName(t *testing.T) {
 	if len(refusalNames) != Refusals {
 		t.Errorf("%d names for %d refusals", len(refusalNames), Refusals)
 	}
-	if len(doubtNames) != int(BadStratum)+1 {
-		t.Errorf("%d names for %d doubts", len(doubtNames), BadStratum+1)
+	if len(doubtNames) != int(SmearUnknown)+1 {
+		t.Errorf("%d names for %d doubts", len(doubtNames), SmearUnknown+1)
 	}
 	if got := Refusal(200).String() + ", " + Doubt(200).String(); got != "unknown refusal, unknown doubt" {
 		t.Errorf("out of range: %q", got)

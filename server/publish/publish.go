@@ -12,6 +12,7 @@ import (
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
+	"timeball/server/leap"
 	"timeball/server/ntp"
 )
 
@@ -35,13 +36,12 @@ func Publish(e *discipline.Estimate, cfg Config) ntp.Reference {
 		Precision: precision,
 		TAIOffset: e.TAIOffset,
 	}
-	if e.Until != 0 {
-		ref.Expiry = min(ref.Expiry, e.Until)
-	}
+	ref.Until = e.Until
 	ref.Leap, ref.LeapAt = announcement(e)
+	ref.Smear, ref.SmearOpen = leap.Event{Leap: e.LeapDay.Leap, At: e.LeapDay.At, Before: e.LeapDay.Before}, e.LeapDay.Open
 	bound := e.Bound.Total()
 	synchronised := e.HasOffset && (e.Mode == discipline.Locked || e.Mode == discipline.Holdover) &&
-		bound >= 0 && bound <= clock.Seconds(cfg.Limit.Seconds()) && e.Growth >= 0 && ref.Expiry > e.At.Mono
+		bound >= 0 && bound <= clock.Seconds(cfg.Limit.Seconds()) && e.Growth >= 0
 	if !synchronised {
 		return ref
 	}

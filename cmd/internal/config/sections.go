@@ -130,12 +130,16 @@ var kisses = []string{
 // Validate returns what is wrong with s, naming the key.
 func (s Server) Validate() error {
 	var found []error
-	for i, l := range s.Listen {
-		err := address("server.listen", l)
-		if err == nil && slices.Contains(s.Listen[:i], l) {
+	var seen []string
+	for _, entry := range s.Listen {
+		l, _, err := server.Words(entry)
+		if err == nil {
+			err = address("server.listen", l)
+		}
+		if err == nil && slices.Contains(seen, l) {
 			err = fmt.Errorf("config: server.listen: %q: given twice", l)
 		}
-		found = append(found, err)
+		seen, found = append(seen, l), append(found, err)
 	}
 	if errors.Join(found...) == nil { // what the socket's own check says would only be said again
 		found = append(found, s.Listening.Validate())

@@ -13,6 +13,7 @@ import (
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
 	"timeball/pps/timing"
+	"timeball/server/leap"
 	"timeball/server/ntp"
 	"timeball/server/publish"
 )
@@ -23,6 +24,7 @@ type Config struct {
 	Engine  timing.Config
 	Publish publish.Config
 	Seconds int
+	Leap    leap.Policy // of the listener that is asked
 	// Clock wraps the simulated clock on its way to the Engine, to record it; nil: not.
 	Clock func(discipline.Clock) discipline.Clock
 	// Labelled tells the Engine the second of every edge, as a hardware clock or a trace does; the receiver is silent then.
@@ -46,6 +48,8 @@ type Sample struct {
 	ServedError  clock.Seconds // transmit timestamp of the answer minus truth
 	RootDistance clock.Seconds // as decoded from the answer: root delay / 2 + root dispersion
 	Leap         uint8         // the answer's leap indicator
+	Shown        clock.Real    // its transmit timestamp
+	Passed       timescale.UTC // truth, as if there were no leap second
 }
 
 // Dishonest says that the answer promised more than it kept.
@@ -134,14 +138,16 @@ func (r *run) sample(k int) Sample {
 		s.Bound = est.Bound.Total() + clock.Seconds(est.Growth)*now.Mono.Sub(est.At.Mono)
 	}
 	r.request[0] = 4<<3 | ntp.ModeClient
-	answer, _ := ntp.Reply(r.answer[:0], r.request[:], &r.ref, now, now.Real)
-	p, ok := ntp.Decode(answer)
+	ask, _ := ntp.Parse(r.request[:])
+	serving := ntp.Serve(&r.ref, r.cfg.Leap, now, 0)
+	p, ok := ntp.Decode(ask.Append(r.answer[:0], &serving, now.Real, 0))
 	if !ok {
 		return s
 	}
+	s.Shown, s.Passed = p.Transmit.Real(now.Real), r.world.Now()
 	s.Leap = p.Leap
 	s.Synchronised = p.Leap != ntp.LeapUnsynchronised && p.Stratum >= 1 && p.Stratum <= 15
-	s.ServedError = r.world.Off(p.Transmit.Real(now.Real))
+	s.ServedError = r.world.Off(s.Shown)
 	s.RootDistance = p.RootDelay.Seconds()/2 + p.RootDispersion.Seconds()
 	return s
 }
