@@ -43,7 +43,7 @@ var pure = []string{
 	"gnss/receiver", "gnss/integrity",
 	"pps", "pps/clock", "pps/pairing", "pps/discipline", "pps/oscillator", "pps/stability", "pps/timing",
 	"server/ntp", "server/publish", "server/access", "server/clientlog", "server/control", "server/leap", "server/select",
-	"web/api", "web/words", "web/history",
+	"web/api", "web/words", "web/figure", "web/history", "web/alarm",
 	"board/sim",
 	"cmd/internal/direct",
 }

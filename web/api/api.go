@@ -30,6 +30,7 @@ type Status struct {
 	Simulated             bool     `json:"simulated"`
 	SimErrorSeconds       *float64 `json:"sim_error_seconds"` // simulated board only: true error of the clock
 
+	LimitSeconds          *float64 `json:"limit_seconds"`           // above this bound nothing is served
 	BoundPulseSeconds     *float64 `json:"bound_pulse_seconds"`     // part of bound_seconds: the loop
 	BoundCaptureSeconds   *float64 `json:"bound_capture_seconds"`   // part of bound_seconds: the edge capture
 	BoundReferenceSeconds *float64 `json:"bound_reference_seconds"` // part of bound_seconds: receiver, cable, UTC

@@ -27,7 +27,7 @@ func (u *Unit) Status() api.Status {
 		UptimeSeconds: time.Since(u.started).Seconds(), Version: u.cfg.Version, Board: u.board.Name(),
 		TemperatureCelsius: s.Temperature, Utilisation: s.Utilisation,
 		ModeSeconds: max(0, float64(now.Mono.Sub(est.ModeSince))), PulsesAccepted: s.Counters.Accepted,
-		PulsesRefused: s.Counters.Edges - s.Counters.Accepted,
+		PulsesRefused: s.Counters.Edges - s.Counters.Accepted, LimitSeconds: some(u.cfg.Publish.Limit.Seconds()),
 	}
 	describeService(&status, p, now)
 	describeLoop(&status, est, now)
