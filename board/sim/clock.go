@@ -36,6 +36,12 @@ func (s *segment) at(t timescale.UTC) (int64, float64) {
 	return s.mono + dt + int64(whole), slewed - whole
 }
 
+// read returns the clock at truth t.
+func (s *segment) read(t timescale.UTC) clock.Reading {
+	m, _ := s.at(t)
+	return clock.Reading{Mono: clock.Mono(m), Real: clock.Real(m + s.real), Boot: clock.Boot(m + s.slept), Era: s.era}
+}
+
 // Clock is the kernel clock of the simulated board. Its owner moves it through truth; ReadAt may be called by anyone.
 type Clock struct {
 	now      timescale.UTC
@@ -45,6 +51,42 @@ type Clock struct {
 	truth    truth
 	leapAt   clock.Real // CLOCK_REALTIME at which the leap second that the clock was told is made; 0 = none
 	leapt    bool       // it has been, and is still told
+}
+
+// Course is how a clock runs until it is told something else. It is plain data: who knows the truth can read a clock of
+// another process by it.
+type Course struct {
+	Start timescale.UTC // truth at its begin
+	Mono  int64         // CLOCK_MONOTONIC at Start, whole nanoseconds
+	Rest  float64       // and the rest, 0..1 ns
+	Ahead int64         // CLOCK_REALTIME - CLOCK_MONOTONIC
+	Slept int64         // CLOCK_BOOTTIME - CLOCK_MONOTONIC
+	Era   clock.Era
+	Began timescale.UTC // truth when the Era began
+	Rate  float64       // fractional frequency of oscillator and steering together
+	Steer float64       // of the steering alone
+}
+
+// At returns the clock at truth t.
+func (c *Course) At(t timescale.UTC) clock.Reading {
+	s := segment{start: c.Start, mono: c.Mono, frac: c.Rest, real: c.Ahead, slept: c.Slept, era: c.Era, rate: c.Rate}
+	return s.read(t)
+}
+
+// Course returns how the clock runs. Only its owner calls it.
+func (c *Clock) Course() Course {
+	s := c.segment.Load()
+	return Course{s.start, s.mono, s.frac, s.real, s.slept, s.era, s.began, s.rate, c.steer}
+}
+
+// continueClock starts a clock at truth start that goes on as it ran.
+func continueClock(start timescale.UTC, ran *Course) *Clock {
+	c := &Clock{now: start, y: ran.Rate - ran.Steer, steer: ran.Steer}
+	c.segment.Store(&segment{
+		start: ran.Start, mono: ran.Mono, frac: ran.Rest, real: ran.Ahead, slept: ran.Slept, era: ran.Era, began: ran.Began, rate: ran.Rate,
+	})
+	c.cut(func(*segment) {})
+	return c
 }
 
 // newClock starts a clock at truth start that is off by e0 and has been up for one second.
@@ -108,9 +150,7 @@ func (c *Clock) setOscillator(y clock.Ratio) {
 
 // ReadAt returns the clock at truth t. It is safe for concurrent use.
 func (c *Clock) ReadAt(t timescale.UTC) clock.Reading {
-	s := c.segment.Load()
-	m, _ := s.at(t)
-	return clock.Reading{Mono: clock.Mono(m), Real: clock.Real(m + s.real), Boot: clock.Boot(m + s.slept), Era: s.era}
+	return c.segment.Load().read(t)
 }
 
 // EraBegan returns truth at the last step that the clock was told to make. It is safe for concurrent use.

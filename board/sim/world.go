@@ -22,6 +22,9 @@ type Config struct {
 	LeapAt timescale.UTC
 	E0     time.Duration // CLOCK_REALTIME minus truth at Start
 	Y0     clock.Ratio   // fractional frequency of the oscillator at Start
+	// Ran is how the kernel clock ran before Start, where it has been running: it and the oscillator go on so, whatever E0 and
+	// Y0 are. nil: the machine starts.
+	Ran *Course
 
 	Nature   Nature         // nil: generated from Model, Seed and Y0
 	Latency  *clock.Seconds // hidden lateness of every edge; nil: drawn between the model's limits
@@ -94,6 +97,10 @@ const (
 // New makes a world. It begins at cfg.Start with the clock off by cfg.E0. A fault that CheckFault refuses is a panic.
 func New(cfg Config) *World {
 	w := &World{cfg: cfg, nature: cfg.Nature, clock: newClock(cfg.Start, cfg.E0), errors: rand.New(rand.NewPCG(cfg.Seed, 100))}
+	if cfg.Ran != nil {
+		w.clock, w.cfg.Y0 = continueClock(cfg.Start, cfg.Ran), clock.Ratio(cfg.Ran.Rate-cfg.Ran.Steer)
+		cfg = w.cfg
+	}
 	w.truth = truthOf(&cfg)
 	w.clock.truth = w.truth
 	if w.nature == nil {

@@ -90,6 +90,7 @@ type Loop struct {
 	mode       Mode
 	reason     string
 	everLocked bool
+	kept       *Kept            // what was known of the clock when the loop began; nil: nothing, or this loop knows better
 	first      *pps.Measurement // waits for a second one
 	lastUTC    timescale.UTC    // of the last accepted pulse
 	accepted   clock.Mono       // the last accepted pulse
@@ -370,7 +371,7 @@ func (l *Loop) accept(m pps.Measurement) {
 	near := math.Abs(l.filter.mean.s[phase]) < lockedWithin+gateSigmas*math.Sqrt(l.variance)
 	if l.mode != Locked && l.inARow >= l.needed && near {
 		l.dispute(m.At)
-		l.mode, l.reason, l.everLocked, l.needed = Locked, "", true, settled
+		l.mode, l.reason, l.everLocked, l.needed, l.kept = Locked, "", true, settled, nil
 		l.lockedAt = m.At
 	}
 }
@@ -408,6 +409,10 @@ func (l *Loop) advanceTo(at clock.Mono) {
 func (l *Loop) servo() error {
 	slewing, within := maxSlew, slewTime
 	if l.mode == Acquiring {
+		if l.contradictsKept() {
+			l.Restart(fmt.Sprintf("the pulse is %.2g s from the clock that was served before the restart", math.Abs(l.filter.mean.s[phase])))
+			return nil
+		}
 		slewing, within = fastSlew, fastSlewTime
 		if err := l.step(); err != nil {
 			return err
@@ -427,7 +432,7 @@ func (l *Loop) servo() error {
 // step removes an offset that is too large to be slewed away. Only while acquiring, when nobody is served.
 func (l *Loop) step() error {
 	limit := stepAbove
-	if l.everLocked {
+	if l.everLocked || l.kept != nil {
 		limit = stepAgain
 	}
 	if math.Abs(l.filter.mean.s[phase]) <= limit {

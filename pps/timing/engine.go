@@ -32,6 +32,8 @@ type Config struct {
 	Memory *discipline.Memory `json:"memory,omitempty"`
 	// Learned is what was known of the receiver's messages; nil: nothing.
 	Learned *Learned `json:"learned,omitempty"`
+	// Kept is what the Engine before this one knew of the clock, which has gone on since; nil: the machine has started.
+	Kept *discipline.Kept `json:"kept,omitempty"`
 }
 
 // FirstDate is 1980-01-06, when GPS time began: no receiver was ever right about an earlier one.
@@ -166,8 +168,27 @@ func New(cfg Config, clk discipline.Clock) (*Engine, error) {
 	if cfg.Saved != 0 {
 		e.pairing.Witness(pairing.Witness{Name: savedTime, At: now.Mono, UTC: cfg.Saved, Uncertainty: savedTimeRange, Drift: witnessRate})
 	}
+	if cfg.Kept != nil {
+		e.resume(cfg.Kept)
+	}
 	e.publish()
 	return e, nil
+}
+
+// keptClock is the witness that the unit's own clock is, when only the Engine has started anew: the second it was served with
+// is not given up because a receiver names another.
+const keptClock = "own clock before the restart"
+
+// resume takes over a clock that was served until a moment ago.
+func (e *Engine) resume(k *discipline.Kept) {
+	if !k.Valid(e.raw) {
+		e.say("clock", "moved while nobody looked: what was known of it before the restart is not used")
+		return
+	}
+	e.obeyed(steering, e.loop.Resume(k))
+	e.pairing.Witness(pairing.Witness{
+		Name: keptClock, At: e.now.Mono, UTC: timescale.UTC(e.now.Real), Uncertainty: k.MayBeOff(e.now.Mono), Drift: witnessRate,
+	})
 }
 
 // announcedClock makes every step a Change, and has no leap seconds.

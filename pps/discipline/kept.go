@@ -1,0 +1,57 @@
+package discipline
+
+import (
+	"fmt"
+	"math"
+
+	"timeball/pps/clock"
+)
+
+// Kept is what another loop knew of this clock when it ended, while the clock went on: it bounds by how much the clock may
+// be wrong, and so by how much it may be stepped. It is plain data.
+type Kept struct {
+	At       clock.Reading `json:"at"`
+	Bound    clock.Seconds `json:"bound"`    // of the clock's error at At; that loop served it
+	Steering clock.Ratio   `json:"steering"` // that the clock was told last, and still obeys
+}
+
+// keptDrift is how fast a clock that is steered by what its crystal did last may have run wrong: what Steady says of a
+// holdover.
+const keptDrift clock.Ratio = 20e-6
+
+// MayBeOff returns by how much the clock may be wrong at an instant.
+func (k *Kept) MayBeOff(at clock.Mono) clock.Seconds {
+	return k.Bound + clock.Seconds(keptDrift)*max(0, at.Sub(k.At.Mono))
+}
+
+// Valid says whether k is about the clock as now reads it: nobody has stepped it and the machine has not slept since.
+func (k *Kept) Valid(now clock.Reading) bool {
+	const apart = 20_000 // ns, of two programs' readings of Real - Mono; server/ntp says why
+	moved := int64(now.Real) - int64(now.Mono) - (int64(k.At.Real) - int64(k.At.Mono))
+	slept := int64(now.Boot) - int64(now.Mono) - (int64(k.At.Boot) - int64(k.At.Mono))
+	return now.Era == k.At.Era && now.Mono >= k.At.Mono && moved <= apart && moved >= -apart && slept < 10_000_000 &&
+		k.Bound >= 0 && k.Bound < 1 && math.Abs(float64(k.Steering)) <= maxSteer
+}
+
+// Resume begins with a clock that was served until a moment ago: it runs as it ran, and is stepped no more readily than by
+// the loop that ended. Until this loop has locked itself, a pulse that is further from the clock than that can have gone
+// wrong is not followed. It is called instead of Restore or after it, before the first pulse. The error is the Clock's.
+func (l *Loop) Resume(k *Kept) error {
+	if l.mode != FreeRunning || l.first != nil {
+		return nil
+	}
+	l.kept = k
+	actual, _, err := l.clock.SetFrequency(k.Steering)
+	if err != nil {
+		return fmt.Errorf("set frequency: %w", err)
+	}
+	l.steer = actual
+	return nil
+}
+
+// contradictsKept says that the phase can't be that of the clock which was served before this loop began.
+func (l *Loop) contradictsKept() bool {
+	const sigmas = 6 // of a phase that two pulses have told
+	off := math.Abs(l.filter.mean.s[phase])
+	return l.kept != nil && off > float64(l.kept.MayBeOff(l.at))+sigmas*math.Sqrt(l.filter.mean.p[phase][phase])
+}
