@@ -1,0 +1,270 @@
+// Package boot is process 1 of the card: the way from the kernel to a running timeballd, and back down.
+//
+// It mounts, sets the kernel's clock forward to a plausible date, does what the files on the boot partition ask for, brings
+// the network up, starts timeballd and keeps it running, and shows on the console where the unit can be reached. What goes
+// wrong on the way is told in a sentence, on the console and in /run/timeball/boot.json for the page, and the way goes on: a
+// unit without a card, a network or a receiver still has a page that says so. There is no shell and no way in but the page.
+//
+// Only process 1 of the card's image does any of this; anywhere else Main returns an error at once.
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"timeball/cmd/internal/config"
+	"timeball/image/floor"
+	"timeball/image/mounts"
+	"timeball/image/netconf"
+	"timeball/image/requests"
+)
+
+// markerPath is the file that only the image has.
+const markerPath = "/etc/timeball-image"
+
+// usual is where the partitions of a card are.
+var usual = mounts.Places{Boot: []mounts.Place{{Number: 1}}, Perm: mounts.Place{Number: 7}}
+
+// boot is one start of the card.
+type boot struct {
+	root      string // "" on the card; tests have a folder
+	k         kernel
+	log       *slog.Logger
+	logTo     *logFile
+	console   *slow // the serial console, nil where there is none
+	appears   func(device string) bool
+	tryWrite  func(dir string) error
+	permImage string // gzip of an empty perm
+
+	image      marker
+	slot       string
+	bootDevice string // what is mounted at /boot, "" = nothing
+	permDevice string
+	perm       permState
+	config     config.Config
+	network    netconf.Settings
+	report     *report
+}
+
+// path returns where a path of the card is.
+func (b *boot) path(parts ...string) string {
+	return filepath.Join(append([]string{"/", b.root}, parts...)...)
+}
+
+// note tells people something in a sentence.
+func (b *boot) note(format string, args ...any) {
+	text := strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
+	b.log.Warn("noted", "text", text)
+	b.report.note(text)
+}
+
+// Main is process 1. It returns only where it is not.
+func Main() error {
+	if os.Getpid() != 1 {
+		return fmt.Errorf("runs as process 1 of the card's image only, and this is process %d", os.Getpid())
+	}
+	image, err := readMarker(markerPath)
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("runs as process 1 of the card's image only, and this has no %s", markerPath)
+	}
+	b := &boot{
+		k: linux{pid: os.Getpid(), marker: markerPath}, appears: appears, tryWrite: tryWrite, image: image, report: newReport("/run/timeball/boot.json"),
+		permImage: "/share/perm.ext4.gz",
+	}
+	b.run()
+	return errors.New("the kernel did not stop")
+}
+
+// run boots, serves until it is told to stop, and stops.
+func (b *boot) run() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2)
+	defer stop()
+	asked := make(chan os.Signal, 4)
+	signal.Notify(asked, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2)
+	// Ctrl-Alt-Del becomes SIGINT, so that what is to be written is written.
+	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF)
+	failed := b.mountAll()
+	b.openLog()
+	if failed != nil {
+		b.log.Error("not mounted", "error", failed)
+	}
+	b.partitions()
+	b.setFloor()
+	b.tune()
+	b.settings()
+	b.serve(ctx)
+	how := <-asked
+	b.log.Info("told to stop", "signal", how)
+	b.stop(how == syscall.SIGUSR1 || how == syscall.SIGUSR2)
+}
+
+// openLog opens the log in RAM, which the serial console follows where there is one.
+func (b *boot) openLog() {
+	err := os.MkdirAll(b.path("/run/timeball"), 0o755)
+	b.logTo = &logFile{path: b.path("/run/timeball/log"), size: 256 << 10}
+	to := both{b.logTo}
+	if serial := serialConsole(); serial != nil {
+		b.console = newSlow(serial, 20)
+		to = append(to, b.console)
+	}
+	b.log = slog.New(slog.NewTextHandler(to, nil))
+	b.log.Info("process 1 has started", "version", b.image.Version, "uptime", uptime())
+	if err != nil {
+		b.log.Error("no folder for the log", "error", err)
+	}
+}
+
+// partitions mounts boot and perm and does what the files on boot ask for.
+func (b *boot) partitions() {
+	root := findRoot()
+	switch root.partition {
+	case 5:
+		b.slot = "A"
+	case 6:
+		b.slot = "B"
+	}
+	b.report.set(func(r *Report) { r.Slot = b.slot })
+	cmdline, err := os.ReadFile(b.path("/proc/cmdline"))
+	places, wrong := mounts.Parse(string(cmdline), usual)
+	if err = errors.Join(err, wrong); err != nil {
+		b.log.Error("the kernel's command line", "error", err)
+	}
+	b.permDevice = places.Perm.Device(root.disk)
+	b.perm, err = b.mountPerm(b.permDevice)
+	b.report.set(func(r *Report) { r.Perm = string(b.perm) })
+	if err != nil {
+		b.log.Error("perm", "device", b.permDevice, "state", b.perm, "error", err)
+	}
+	var devices []string
+	for _, p := range places.Boot {
+		if d := p.Device(root.disk); d != "" {
+			devices = append(devices, d)
+		}
+	}
+	found := b.lookAt(devices)
+	b.firstBoot(found, b.perm)
+	if s := b.perm.sentence(); s != "" {
+		b.note("%s", s)
+	}
+}
+
+// lookAt collects what lies on the boot partitions and leaves the first of them mounted.
+func (b *boot) lookAt(devices []string) []dropped {
+	var found []dropped
+	for _, device := range slices.Backward(devices) {
+		if b.bootDevice != "" {
+			if err := b.k.Unmount(mounts.Boot); err != nil {
+				b.log.Error("boot", "error", err)
+				return found
+			}
+			b.bootDevice = ""
+		}
+		err := fmt.Errorf("no device %s", device)
+		if b.appears(device) {
+			err = b.k.Mount(mounts.BootFrom(device))
+		}
+		if err != nil {
+			b.log.Error("boot", "error", err)
+			continue
+		}
+		b.bootDevice = device
+		found = append(b.look(device), found...)
+	}
+	if b.bootDevice == "" && len(devices) > 0 {
+		b.note("The card's boot partition cannot be read: files put there are not seen.")
+	}
+	return found
+}
+
+// mountBoot mounts the boot partition again.
+func (b *boot) mountBoot() error {
+	if b.bootDevice == "" {
+		return nil
+	}
+	return b.k.Mount(mounts.BootFrom(b.bootDevice))
+}
+
+// setFloor sets the clock forward to the earliest second that it can be.
+func (b *boot) setFloor() {
+	now := b.k.Now()
+	second, set, why := floor.Decide(now.Unix(), b.image.Build, b.saved())
+	if !set {
+		b.log.Info("clock left as it is", "why", why)
+		return
+	}
+	if err := b.k.SetClock(time.Unix(second, 0)); err != nil {
+		b.log.Error("clock not set", "error", err)
+		return
+	}
+	b.log.Info("clock set forward", "from", now.UTC(), "to", time.Unix(second, 0).UTC(), "because of", why)
+}
+
+// settings reads what perm says of the unit and its network. What is wrong is told, and the default is used.
+func (b *boot) settings() {
+	b.config = config.Default()
+	if content, err := os.ReadFile(b.path(stateDir, requests.Config)); err == nil {
+		c, err := config.Parse(requests.Config, content)
+		if err != nil {
+			b.note("The unit's configuration is not used, the default is: %v.", err)
+		} else {
+			b.config = c
+		}
+		b.report.configured = err == nil
+	} else if !errors.Is(err, os.ErrNotExist) {
+		b.note("The unit's configuration cannot be read, the default is used: %v.", err)
+	}
+	content, err := os.ReadFile(b.path(stateDir, requests.Network))
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		b.network, err = netconf.Parse(requests.Network, content)
+	}
+	if err != nil {
+		b.network = netconf.Settings{}
+		b.note("The unit's network settings are not used, DHCP is: %v.", err)
+	}
+}
+
+// serve starts timeballd, network and console and keeps them going until ctx is done.
+func (b *boot) serve(ctx context.Context) {
+	r := newReaper()
+	var all, reaping sync.WaitGroup
+	reap, stopReaping := context.WithCancel(context.Background())
+	defer reaping.Wait()
+	defer stopReaping()
+	reaping.Go(func() { r.run(reap) })
+	argv := []string{"/bin/timeballd", "-board", "auto", "-state", stateDir}
+	if b.report.configured {
+		argv = append(argv, "-config", filepath.Join(stateDir, requests.Config))
+	}
+	daemon := service{
+		argv: argv, env: []string{"PATH=/bin", "HOME=/", "TMPDIR=/tmp"}, log: b.log, output: b.daemonLog(), grace: 10 * time.Second,
+	}
+	all.Go(func() { daemon.run(ctx, r) })
+	all.Go(func() { b.uplink(ctx) })
+	all.Go(func() { b.show(ctx) })
+	all.Go(func() { b.watchPerm(ctx) })
+	all.Wait()
+}
+
+// daemonLog is where timeballd writes to.
+func (b *boot) daemonLog() io.Writer {
+	if b.console == nil {
+		return b.logTo
+	}
+	return both{b.logTo, b.console}
+}

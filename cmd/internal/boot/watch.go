@@ -1,0 +1,71 @@
+package boot
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"timeball/image/mounts"
+)
+
+// watchPerm looks once a minute whether perm has become unwritable, full or faulty, until ctx is done. It is told; the unit
+// runs on, and the next start finds perm as it is then.
+func (b *boot) watchPerm(ctx context.Context) {
+	if b.perm != permOK {
+		return
+	}
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		state := b.lookAtPerm()
+		if state == b.perm {
+			continue
+		}
+		b.perm = state
+		b.report.set(func(r *Report) { r.Perm = string(state) })
+		b.note("%s", turned(state))
+	}
+}
+
+// scarce is the room that perm must have, in bytes: several times what the unit writes in an hour.
+const scarce = 1 << 20
+
+// lookAtPerm returns how perm is now.
+func (b *boot) lookAtPerm() permState {
+	var s unix.Statfs_t
+	if err := unix.Statfs(b.path(mounts.Perm), &s); err != nil {
+		return permCorrupt
+	}
+	errors, err := os.ReadFile(b.path("/sys/fs/ext4", filepath.Base(b.permDevice), "errors_count"))
+	switch {
+	case err == nil && strings.TrimSpace(string(errors)) != "0":
+		return permCorrupt
+	case s.Flags&unix.ST_RDONLY != 0:
+		return permReadOnly
+	case s.Bavail*uint64(s.Bsize) < scarce:
+		return permFull
+	}
+	return permOK
+}
+
+// turned returns what people are told of a perm that was well when the unit started.
+func turned(state permState) string {
+	switch state {
+	case permReadOnly:
+		return "The card can no longer be written: what changes from now on is lost at the next start. Replace the card."
+	case permFull:
+		return "The card's partition for settings is full: what changes from now on may be lost at the next start."
+	case permCorrupt:
+		return "The card's partition for settings has reported damage: replace the card soon."
+	}
+	return "The card's partition for settings is well again."
+}
