@@ -46,15 +46,36 @@ func newListener(server *Server, s Socket) *listener {
 	}
 }
 
-// interrupt makes serve return.
-func (l *listener) interrupt() {
-	l.stopping.Store(true)
-	_ = unix.Shutdown(l.fd, unix.SHUT_RD) // it is not connected, says the error; its loop is woken nevertheless
+// alarm ends the waits of all sockets' loops. Shutting the sockets down would as well, but other processes go on using them.
+type alarm struct{ fd int }
+
+func newAlarm() (alarm, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	return alarm{fd}, os.NewSyscallError("eventfd", err)
 }
 
-// serve answers until interrupt. It returns an error when the socket cannot be waited on.
-func (l *listener) serve() error {
-	events := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}}
+// ring ends every wait, from now on: nobody reads what it writes.
+func (a alarm) ring() {
+	_, _ = unix.Write(a.fd, []byte{1, 0, 0, 0, 0, 0, 0, 1}) // not 0, in either byte order
+}
+
+func (a alarm) close() { unix.Close(a.fd) }
+
+// discardStamps empties the queue of transmit stamps: nobody knows the answers any more that they are of, and as long as one
+// is there a wait for packets ends at once.
+func (l *listener) discardStamps() {
+	const most = 1024 // more than fit into the queue
+	var packet [1]byte
+	for range most {
+		if _, _, _, _, err := unix.Recvmsg(l.fd, packet[:], nil, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT); err != nil {
+			return
+		}
+	}
+}
+
+// serve answers until it is stopping and a rings. It returns an error when the socket cannot be waited on.
+func (l *listener) serve(a alarm) error {
+	events := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}, {Fd: int32(a.fd), Events: unix.POLLIN}}
 	for !l.stopping.Load() {
 		// Any thread may run others meanwhile: this wait may be long.
 		if _, err := unix.Poll(events, -1); err != nil && err != unix.EINTR {

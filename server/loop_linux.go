@@ -41,9 +41,6 @@ func (l *listener) turn(flags uintptr) outcome {
 		}
 		return worked
 	}
-	if l.stopping.Load() { // shut down: what was read are empty messages without end
-		return nothing
-	}
 	l.failures, l.stamps.asked = 0, false
 	ref := l.server.ref.Load() // before the clock is read: see ntp.Serve
 	now := l.server.clock.Now()

@@ -53,12 +53,16 @@ type Clock interface {
 	FromKernel(stamp clock.Real, now clock.Reading) (clock.Real, bool)
 }
 
+// References is where the newest Reference is: an atomic.Pointer, or a page of memory that another process writes to. Load
+// returns nil while there is none, costs next to nothing, and must be safe for concurrent use.
+type References interface{ Load() *ntp.Reference }
+
 // Server answers NTP requests. Use it in the order New, Listen or Take, Serve, once; Addrs and Stats may be called by anyone any time
 // after Listen or Take.
 type Server struct {
 	cfg   Config
 	clock Clock
-	ref   *atomic.Pointer[ntp.Reference]
+	ref   References
 	log   *slog.Logger
 
 	share     int // sockets for each address, 0 one for each core
@@ -72,8 +76,8 @@ type Server struct {
 	seed      [2]uint64
 }
 
-// New returns a server that serves clk and answers from whatever ref points to; nil there means "not synchronised".
-func New(cfg Config, clk Clock, ref *atomic.Pointer[ntp.Reference], log *slog.Logger) *Server {
+// New returns a server that serves clk and answers from the newest of ref; nil there means "not synchronised".
+func New(cfg Config, clk Clock, ref References, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, clock: clk, ref: ref, log: log}
 	var seed [4]uint64
 	for i := range seed {
@@ -121,7 +125,9 @@ func (s *Server) Take(sockets []Socket) error {
 		if err := sockets[i].check(); err != nil {
 			return errors.Join(fmt.Errorf("server: socket %d of %v: %w", sockets[i].FD, sockets[i].Address, err), closeAll(sockets))
 		}
-		s.listeners = append(s.listeners, newListener(s, sockets[i]))
+		l := newListener(s, sockets[i])
+		l.discardStamps()
+		s.listeners = append(s.listeners, l)
 	}
 	s.admit()
 	return nil
@@ -188,6 +194,11 @@ func (s *Server) Clients() []clientlog.Client { return s.clients.Clients() }
 // socket can no longer be waited on. All it started has ended when it returns. While it runs GOMAXPROCS is larger by the
 // number of its sockets.
 func (s *Server) Serve(ctx context.Context) error {
+	stop, err := newAlarm()
+	if err != nil {
+		return errors.Join(fmt.Errorf("server: %w", err), s.close())
+	}
+	defer stop.close()
 	failed := make(chan error, len(s.listeners))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -197,20 +208,20 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer addPlaces(-len(s.listeners))
 	for _, l := range s.listeners {
 		running.Go(func() {
-			if err := l.serve(); err != nil {
+			if err := l.serve(stop); err != nil {
 				failed <- fmt.Errorf("server: receive on %v: %w", l.addr, err)
 			}
 		})
 	}
-	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
 	cancel()
 	for _, l := range s.listeners {
-		l.interrupt()
+		l.stopping.Store(true)
 	}
+	stop.ring()
 	running.Wait()
 	return errors.Join(err, s.close())
 }
