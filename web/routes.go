@@ -23,7 +23,8 @@ func (s *Server) routes() []Route {
 		{Method: "GET", Path: "/api/v1/now", Policy: Public, Handle: s.now},
 		{Method: "GET", Path: "/metrics", Policy: Public, Handle: s.metrics},
 	}
-	return append(routes, s.pastRoutes()...)
+	routes = append(routes, s.pastRoutes()...)
+	return append(routes, s.eventRoutes()...)
 }
 
 // snapshot returns the unit's status in a form that can be written: JSON knows no infinity, and what is no number is not

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"timeball/web/api"
+	"timeball/web/notify"
 )
 
 // Unit is what this package shows. Its methods are called from many goroutines; all but Do return at once.
@@ -46,8 +47,9 @@ type Config struct {
 	SecurePort int
 	// Certificate is shown on -https; nil: nothing can be served there.
 	Certificate *tls.Certificate
-	Store       Store        // what is kept over a restart; nil: nothing
-	Log         *slog.Logger // nil is silent
+	Store       Store         // what is kept over a restart; nil: nothing
+	Alarm       notify.Config // who is told of events
+	Log         *slog.Logger  // nil is silent
 }
 
 // The limits. A unit's page is asked by a few people and a few collectors.
@@ -65,13 +67,14 @@ const (
 
 // Server serves one unit. It is an http.Handler; Serve gives it an address.
 type Server struct {
-	config  Config
-	unit    Unit
-	extra   []func(io.Writer)
-	handler http.Handler
-	assets  *assets
-	streams chan struct{} // a place for each stream
-	past    *past
+	config   Config
+	unit     Unit
+	extra    []func(io.Writer)
+	handler  http.Handler
+	assets   *assets
+	streams  chan struct{} // a place for each stream
+	past     *past
+	happened *happenings
 	// identify finds out who sent a request over TLS; nil: nobody can be known.
 	identify func(http.ResponseWriter, *http.Request) Visitor
 	log      *slog.Logger
@@ -83,6 +86,7 @@ func New(config Config, unit Unit, extra ...func(io.Writer)) *Server {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.happened = newHappenings(s)
 	s.handler = newGuard(append([]string{config.Name}, config.Names...), newTable(s, s.routes()))
 	return s
 }

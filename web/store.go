@@ -82,8 +82,8 @@ func (p *past) save(last bool) error {
 	return p.store.Save(historyFile, b.Bytes())
 }
 
-// keep saves every hour until ctx ends.
-func (p *past) keep(ctx context.Context, failed func(error)) {
+// keep saves every hour until ctx ends; done takes what became of it.
+func (p *past) keep(ctx context.Context, done func(error)) {
 	hourly := time.NewTicker(saveEvery)
 	defer hourly.Stop()
 	for {
@@ -92,8 +92,6 @@ func (p *past) keep(ctx context.Context, failed func(error)) {
 			return
 		case <-hourly.C:
 		}
-		if err := p.save(false); err != nil {
-			failed(err)
-		}
+		done(p.save(false))
 	}
 }

@@ -27,6 +27,10 @@ var policies = map[string]Policy{
 
 	"GET /api/v1/history":     Public,
 	"GET /api/v1/history.csv": Public,
+
+	"GET /api/v1/events":              Public,
+	"POST /api/v1/events/acknowledge": Admin,
+	"POST /api/v1/events/test":        Admin,
 }
 
 func TestEveryRouteHasThePolicyThatWasMeant(t *testing.T) {

@@ -6,14 +6,30 @@ import (
 	"time"
 )
 
-// Watch follows the unit once a second, for what a person asks of the past, until ctx ends; then it keeps what is worth
-// keeping. It is called once, and the server answers with and without it. What can't be kept is logged and ends nothing.
+// Watch follows the unit once a second, for what a person asks of the past and for who is told what happens, until ctx ends;
+// then it keeps what is worth keeping. It is called once, and the server answers with and without it. What can't be kept
+// is logged and ends nothing.
 func (s *Server) Watch(ctx context.Context) error {
 	if err := s.past.recall(); err != nil {
 		s.log.Warn("history of before is not used", "error", err)
 	}
-	var keeping sync.WaitGroup
-	keeping.Go(func() { s.past.keep(ctx, s.notKept) })
+	if err := s.happened.recall(); err != nil {
+		s.log.Warn("events of before are not used", "error", err)
+	}
+	s.happened.started(s.snapshot().Version)
+	var helpers sync.WaitGroup
+	helpers.Go(func() { s.happened.notifier.Run(ctx) })
+	helpers.Go(func() { s.past.keep(ctx, s.kept) })
+	helpers.Go(func() { s.happened.keep(ctx, s.kept) })
+	s.follow(ctx)
+	helpers.Wait()
+	s.kept(s.past.save(true))
+	s.kept(s.happened.save())
+	return nil
+}
+
+// follow looks once a second.
+func (s *Server) follow(ctx context.Context) {
 	began := time.Now()
 	every := time.NewTicker(time.Second)
 	defer every.Stop()
@@ -21,16 +37,18 @@ func (s *Server) Watch(ctx context.Context) error {
 		now := time.Now()
 		status := s.snapshot()
 		s.past.add(now.Sub(began), now.Unix(), &status)
+		s.happened.look(now.Sub(began), &status)
 		select {
 		case <-every.C:
 		case <-ctx.Done():
 		}
 	}
-	keeping.Wait()
-	if err := s.past.save(true); err != nil {
-		s.notKept(err)
-	}
-	return nil
 }
 
-func (s *Server) notKept(err error) { s.log.Error("history not kept", "error", err) }
+// kept takes what became of a write.
+func (s *Server) kept(err error) {
+	s.happened.kept(err)
+	if err != nil {
+		s.log.Error("history or events not kept", "error", err)
+	}
+}

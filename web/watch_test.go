@@ -34,6 +34,12 @@ func (m *memory) Save(name string, data []byte) error {
 	return nil
 }
 
+func (m *memory) setFull(full bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.full = full
+}
+
 func (m *memory) Load(name string, limit int) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -90,6 +96,7 @@ func TestWatchGoesOnWithoutAStoreAndWithABadOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory()
 		store.files[historyFile], store.full = []byte("no history"), true
+		store.files[eventsFile] = []byte("no events")
 		for _, store := range []Store{nil, store} {
 			if n := len(historyOf(t, watched(t, store, 70*time.Second+time.Millisecond), "")); n != 71 {
 				t.Errorf("%d seconds in 70 s, want 71", n)

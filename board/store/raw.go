@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 	"path"
+
+	"golang.org/x/sys/unix"
 )
 
 // Raw is a directory of files that bring a checksum of their own and are no loss worth a second copy.
@@ -24,4 +26,13 @@ func (r Raw) Load(name string, limit int) ([]byte, error) {
 		return nil, fmt.Errorf("state: %s: %w", name, err)
 	}
 	return data, nil
+}
+
+// Free returns which share of the file system is free for us.
+func (r Raw) Free() (share float64, ok bool) {
+	var s unix.Statfs_t
+	if unix.Statfs(string(r), &s) != nil || s.Blocks == 0 {
+		return 0, false
+	}
+	return float64(s.Bavail) / float64(s.Blocks), true
 }

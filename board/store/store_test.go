@@ -242,4 +242,10 @@ func TestRawKeepsBytesUnderABound(t *testing.T) {
 	if files, _ := os.ReadDir(string(r)); len(files) != 1 {
 		t.Errorf("%d files are left, want 1", len(files))
 	}
+	if share, ok := r.Free(); !ok || share < 0 || share > 1 {
+		t.Errorf("%v free, %v", share, ok)
+	}
+	if _, ok := (r + "/absent").Free(); ok {
+		t.Error("a directory that is absent has room")
+	}
 }

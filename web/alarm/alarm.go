@@ -223,7 +223,10 @@ func (a *Alarms) recent(name string) *event {
 			}
 			return nil
 		}
-		if last, now := a.unix(e.Last), a.unix(a.moment(a.now)); last != nil && now != nil && *now-*last <= int64(again/time.Second) {
+		last, now := a.unix(e.Last), a.unix(a.moment(a.now))
+		switch {
+		case last != nil && now != nil && *now-*last <= int64(again/time.Second),
+			(last == nil || now == nil) && e == a.events[len(a.events)-1]: // nothing else has happened since
 			return e
 		}
 		return nil

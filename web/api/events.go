@@ -28,7 +28,7 @@ type Event struct {
 	FirstUnixSeconds        *int64   `json:"first_unix_seconds"`        // when it first began, by the served clock; null = this unit did not know the time
 	LastUnixSeconds         *int64   `json:"last_unix_seconds"`         // when it last was so
 	Acknowledged            bool     `json:"acknowledged"`              // somebody has seen it
-	AcknowledgedBy          string   `json:"acknowledged_by"`           // the account; "" = nobody
+	AcknowledgedBy          string   `json:"acknowledged_by"`           // the account; "" = nobody, or you are not signed in
 	AcknowledgedUnixSeconds *int64   `json:"acknowledged_unix_seconds"` // when
 	Told                    []string `json:"told"`                      // the channels that took it; [] = none
 }
@@ -36,7 +36,7 @@ type Event struct {
 // Channel is one way by which events are told.
 type Channel struct {
 	Name       string  `json:"name"`        // syslog, webhook or prometheus
-	Target     string  `json:"target"`      // where to, without what is secret
+	Target     string  `json:"target"`      // where to, without what is secret; "" = you are not signed in
 	Sent       uint64  `json:"sent"`        // messages that were taken
 	Failed     uint64  `json:"failed"`      // attempts that failed
 	Dropped    uint64  `json:"dropped"`     // messages that were given up

@@ -21,6 +21,7 @@ import (
 	"timeball/pps/gpiopps"
 	"timeball/server"
 	"timeball/server/publish"
+	"timeball/web/notify"
 )
 
 // Config is the whole file.
@@ -32,6 +33,7 @@ type Config struct {
 	Witness witness.Config `toml:"witness"`
 	Server  Server         `toml:"server"`
 	Web     Web            `toml:"web"`
+	Alarm   notify.Config  `toml:"alarm"`
 	Log     Log            `toml:"log"`
 	Sim     Sim            `toml:"sim"`
 }
@@ -47,6 +49,7 @@ func Default() Config {
 		PPS:    PPS{Source: "gpio", Config: gpiopps.Default()},
 		Server: Server{Listening: server.Default(), Claims: publish.Default()},
 		Web:    Web{HTTP: ":80", HTTPS: ":443"},
+		Alarm:  notify.Default(),
 		Log:    Log{Level: "info"},
 		Sim:    Sim{Receiver: "nmea"},
 	}
@@ -84,7 +87,7 @@ func Parse(name string, data []byte) (Config, error) {
 
 // Validate returns all that is wrong with the values of c, whether they came from a file or from flags.
 func (c Config) Validate() error {
-	return errors.Join(c.Board.Validate(), c.GNSS.Validate(), c.PPS.Validate(), c.Witness.Validate(), c.Server.Validate(), c.Web.Validate(),
+	return errors.Join(c.Board.Validate(), c.GNSS.Validate(), c.PPS.Validate(), c.Witness.Validate(), c.Server.Validate(), c.Web.Validate(), c.Alarm.Validate(),
 		c.Log.Validate(), c.Sim.Validate())
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"timeball/board"
 	"timeball/cmd/internal/witness"
+	"timeball/web/notify"
 )
 
 const example = "../../../docs/timeball.toml"
@@ -123,6 +124,10 @@ https = "off"
 certificate_file = "/perm/timeball/site.pem"
 key_file = "/perm/timeball/site.key"
 hosts = ["time.example.org", "clock-1"]
+[alarm]
+syslog = "udp://192.0.2.9:514"
+webhook = "https://hooks.example.org/x"
+language = "zh"
 [log]
 level = "debug"
 [sim]
@@ -142,9 +147,10 @@ receiver = "casic-2"
 			},
 			Claims: Claims{Limit: 250 * time.Microsecond, Kappa: 1.5, ReferenceID: "GNSS", Expiry: 10 * time.Second},
 		},
-		Web: Web{HTTP: "127.0.0.1:8080", HTTPS: "off", Certificate: "/perm/timeball/site.pem", Key: "/perm/timeball/site.key", Hosts: []string{"time.example.org", "clock-1"}},
-		Log: Log{Level: "debug"},
-		Sim: Sim{Receiver: "casic-2"},
+		Web:   Web{HTTP: "127.0.0.1:8080", HTTPS: "off", Certificate: "/perm/timeball/site.pem", Key: "/perm/timeball/site.key", Hosts: []string{"time.example.org", "clock-1"}},
+		Alarm: notify.Config{Syslog: "udp://192.0.2.9:514", Webhook: "https://hooks.example.org/x", Language: "zh"},
+		Log:   Log{Level: "debug"},
+		Sim:   Sim{Receiver: "casic-2"},
 	}
 	zero, micro := 0.0, 1e-6
 	want.PPS = PPS{Source: "gpio", LatencySeconds: &zero, LatencyRangeSeconds: &micro}

@@ -302,6 +302,7 @@ func unitConfig(o options, cfg config.Config, build Build, log *slog.Logger) app
 		log.Warn("host name unknown", "error", err)
 	}
 	u.Web = web.Config{Address: cfg.Web.HTTP, Name: host, Names: cfg.Web.Hosts, Log: log}
+	u.Web.Alarm = cfg.Alarm
 	if u.State != "" {
 		u.Web.Store = store.Raw(filepath.Join(string(u.State), "web"))
 	}
