@@ -21,6 +21,11 @@ type interleavedClient struct {
 	counter  uint64 // for stamps that are never the same
 }
 
+// address is what the client is known by.
+func (c *interleavedClient) address() [16]byte {
+	return c.conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().As16()
+}
+
 // ask sends one request and returns the answer, and whether it is interleaved.
 func (c *interleavedClient) ask(t testing.TB) (p ntp.Packet, interleaved bool) {
 	t.Helper()
@@ -86,7 +91,11 @@ func (u *unit) awaitStamp(t testing.TB, conn *net.UDPConn, receive ntp.Timestamp
 func shared(t testing.TB, n int, addrs ...string) *unit {
 	t.Helper()
 	u := listen(t)
-	u.cfg.Listen, u.share = addrs, n
+	u.share = n
+	if len(addrs) == 0 {
+		return u
+	}
+	u.cfg.Listen = addrs
 	if err := u.Listen(); err != nil {
 		t.Fatal(err)
 	}

@@ -110,7 +110,7 @@ monitor = true
 [witness]
 servers = ["ntp.example.org", "192.0.2.1:1123"]
 [server]
-listen = ["192.0.2.1:123", "[2001:db8::1]:1123", ":0"]
+listen = ["192.0.2.1:123", "[2001:db8::1]:1123 smear", ":0 suppress"]
 receive_buffer_bytes = 65536
 access = ["203.0.113.0/24 noquery kod", "10.0.0.0/8 ignore"]
 rate_limit = "off"
@@ -132,6 +132,7 @@ language = "zh"
 level = "debug"
 [sim]
 receiver = "casic-2"
+start = "2015-06-30T23:59:00Z"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +143,7 @@ receiver = "casic-2"
 		Clock: Clock{Monitor: true}, Witness: witness.Config{Servers: []string{"ntp.example.org", "192.0.2.1:1123"}},
 		Server: Server{
 			Listening: Listening{
-				Listen: []string{"192.0.2.1:123", "[2001:db8::1]:1123", ":0"}, ReceiveBuffer: 65536,
+				Listen: []string{"192.0.2.1:123", "[2001:db8::1]:1123 smear", ":0 suppress"}, ReceiveBuffer: 65536,
 				Access: []string{"203.0.113.0/24 noquery kod", "10.0.0.0/8 ignore"}, RateLimit: "off",
 			},
 			Claims: Claims{Limit: 250 * time.Microsecond, Kappa: 1.5, ReferenceID: "GNSS", Expiry: 10 * time.Second},
@@ -150,7 +151,7 @@ receiver = "casic-2"
 		Web:   Web{HTTP: "127.0.0.1:8080", HTTPS: "off", Certificate: "/perm/timeball/site.pem", Key: "/perm/timeball/site.key", Hosts: []string{"time.example.org", "clock-1"}},
 		Alarm: notify.Config{Syslog: "udp://192.0.2.9:514", Webhook: "https://hooks.example.org/x", Language: "zh"},
 		Log:   Log{Level: "debug"},
-		Sim:   Sim{Receiver: "casic-2"},
+		Sim:   Sim{Receiver: "casic-2", Start: "2015-06-30T23:59:00Z"},
 	}
 	zero, micro := 0.0, 1e-6
 	want.PPS = PPS{Source: "gpio", LatencySeconds: &zero, LatencyRangeSeconds: &micro}

@@ -10,9 +10,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"timeball/board"
 	"timeball/board/sim"
+	"timeball/gnss/timescale"
 	"timeball/pps/gpiopps"
 	"timeball/server"
 	"timeball/server/publish"
@@ -136,7 +138,7 @@ func (s Server) Validate() error {
 		if err == nil {
 			err = address("server.listen", l)
 		}
-		if err == nil && slices.Contains(seen, l) {
+		if err == nil && slices.Contains(seen, l) && !strings.HasSuffix(l, ":0") {
 			err = fmt.Errorf("config: server.listen: %q: given twice", l)
 		}
 		seen, found = append(seen, l), append(found, err)
@@ -223,6 +225,20 @@ func (l Log) Slog() slog.Level { return levels[l.Level] }
 type Sim struct {
 	// Receiver is the kind of its receiver, of which the binary protocol alone is heard.
 	Receiver string `toml:"receiver"`
+	// Start is when its world begins, as RFC 3339 writes it; "": now.
+	Start string `toml:"start"`
+}
+
+// Began returns Start, 0 for now.
+func (s Sim) Began() (timescale.UTC, error) {
+	if s.Start == "" {
+		return 0, nil
+	}
+	t, err := time.Parse(time.RFC3339, s.Start)
+	if err != nil || t.Year() < 1981 || t.Year() > 2200 {
+		return 0, fmt.Errorf("config: sim.start: %q: no instant from 1981 to 2200, as \"2016-12-31T23:50:00Z\"", s.Start)
+	}
+	return timescale.UTC(t.UnixNano()), nil
 }
 
 // Kind returns the kind of the receiver.
@@ -236,8 +252,9 @@ func (s Sim) Kind() (sim.Kind, error) {
 
 // Validate returns what is wrong with s, naming the key.
 func (s Sim) Validate() error {
-	_, err := s.Kind()
-	return err
+	_, receiver := s.Kind()
+	_, start := s.Began()
+	return errors.Join(receiver, start)
 }
 
 // absolute checks a path.

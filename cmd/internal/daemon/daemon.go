@@ -189,11 +189,12 @@ type program struct {
 	build          Build
 	stdout, stderr io.Writer
 	host           func() board.Info // finds out what this machine is
+	world          func(*sim.Config) // changes the simulated world in a test; nil: nobody does
 }
 
 // Run is timeballd. It returns nil when ctx is done.
 func Run(ctx context.Context, args []string, build Build, stdout, stderr io.Writer) error {
-	p := program{build, stdout, stderr, board.Host}
+	p := program{build: build, stdout: stdout, stderr: stderr, host: board.Host}
 	return p.run(ctx, args)
 }
 
@@ -330,7 +331,7 @@ func writable(dir string) error {
 // newBoard opens or simulates the board and tells the Engine about its capture.
 func (p program) newBoard(o options, cfg config.Config, u *appliance.Config) (appliance.Board, error) {
 	if o.board == "sim" {
-		return newSimulation(o, cfg, u)
+		return newSimulation(o, cfg, u, p.world)
 	}
 	info := p.host()
 	if !info.Attachable() {

@@ -107,7 +107,7 @@ func TestDaemonRefusesWhatItCannotDo(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			var out, log buffer
-			err := program{Build{}, &out, &log, nothing}.run(ctx, tt.args)
+			err := program{build: Build{}, stdout: &out, stderr: &log, host: nothing}.run(ctx, tt.args)
 			if err == nil {
 				t.Fatalf("run %q = nil:\n%s%s", tt.args, &out, &log)
 			}

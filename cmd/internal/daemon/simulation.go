@@ -12,8 +12,8 @@ import (
 )
 
 // newSimulation is -board sim: a board that has booted without a network, 3.5 s behind and 10 ppm fast, whose receiver
-// finds its satellites after 2 s.
-func newSimulation(o options, cfg config.Config, u *appliance.Config) (appliance.Board, error) {
+// finds its satellites after 2 s. change may make another world of it.
+func newSimulation(o options, cfg config.Config, u *appliance.Config, change func(*sim.Config)) (appliance.Board, error) {
 	model, err := sim.ModelNamed(o.model)
 	if err != nil {
 		return nil, fmt.Errorf("-model: %w", err)
@@ -35,9 +35,16 @@ func newSimulation(o options, cfg config.Config, u *appliance.Config) (appliance
 			return nil, fmt.Errorf("-receiver: %w", err)
 		}
 		world.Receiver, world.Start = recording, recording.First()
-		u.Engine.Floor, u.Engine.Saved = timing.FirstDate, 0 // recordings may be of any year
+	} else if world.Start, err = cfg.Sim.Began(); err != nil {
+		return nil, err
 	}
-	if len(u.Witness.Servers) > 0 && (o.pace != 1 || o.receiver != "") {
+	if world.Start != 0 {
+		u.Engine.Floor, u.Engine.Saved = timing.FirstDate, 0 // it may be any year
+	}
+	if change != nil {
+		change(&world)
+	}
+	if len(u.Witness.Servers) > 0 && (o.pace != 1 || world.Start != 0) {
 		u.Log.Warn("no server is asked: the simulated world is at another time than this machine")
 		u.Witness.Servers = nil
 	}
