@@ -20,6 +20,7 @@ var assetFiles embed.FS
 // never shows a page of one build with the script of another.
 type assets struct {
 	site  page.Site
+	form  string // URL of the style of the pages with forms
 	byURL map[string]asset
 }
 
@@ -45,6 +46,7 @@ func newAssets() *assets {
 		return url
 	}
 	a.site.Style = add("page.css", "text/css; charset=utf-8")
+	a.form = add("form.css", "text/css; charset=utf-8")
 	a.site.Script = add("page.js", "text/javascript; charset=utf-8")
 	a.site.Icon = add("timeball.svg", "image/svg+xml")
 	a.site.Build = hex.EncodeToString(all.Sum(nil)[:6])

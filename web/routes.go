@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"slices"
 
 	"timeball/web/api"
 	"timeball/web/metrics"
@@ -23,8 +24,7 @@ func (s *Server) routes() []Route {
 		{Method: "GET", Path: "/api/v1/now", Policy: Public, Handle: s.now},
 		{Method: "GET", Path: "/metrics", Policy: Public, Handle: s.metrics},
 	}
-	routes = append(routes, s.pastRoutes()...)
-	return append(routes, s.eventRoutes()...)
+	return slices.Concat(routes, s.pastRoutes(), s.eventRoutes(), s.doorRoutes())
 }
 
 // snapshot returns the unit's status in a form that can be written: JSON knows no infinity, and what is no number is not
@@ -82,7 +82,7 @@ func (s *Server) now(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	var b bytes.Buffer
-	metrics.Write(&b, s.snapshot(), metrics.Events(s.happened.state(), s.happened.notifier.Channels())...)
+	metrics.Write(&b, s.snapshot())
 	for _, add := range s.extra {
 		add(&b)
 	}

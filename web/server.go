@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"timeball/web/api"
+	"timeball/web/audit"
+	"timeball/web/auth"
 	"timeball/web/notify"
 )
 
@@ -47,9 +49,12 @@ type Config struct {
 	SecurePort int
 	// Certificate is shown on -https; nil: nothing can be served there.
 	Certificate *tls.Certificate
-	Store       Store         // what is kept over a restart; nil: nothing
-	Alarm       notify.Config // who is told of events
-	Log         *slog.Logger  // nil is silent
+	// Door and Audit are who may do what, and the record of it. They outlive the server. nil: new ones, in memory.
+	Door  *auth.Door
+	Audit *audit.Log
+	Store Store         // what is kept over a restart; nil: nothing
+	Alarm notify.Config // who is told of events
+	Log   *slog.Logger  // nil is silent
 }
 
 // The limits. A unit's page is asked by a few people and a few collectors.
@@ -75,7 +80,10 @@ type Server struct {
 	streams  chan struct{} // a place for each stream
 	past     *past
 	happened *happenings
-	// identify finds out who sent a request over TLS; nil: nobody can be known.
+	table    []Route
+	door     *auth.Door
+	audit    *audit.Log
+	// identify finds out who sent a request over TLS.
 	identify func(http.ResponseWriter, *http.Request) Visitor
 	log      *slog.Logger
 }
@@ -87,7 +95,15 @@ func New(config Config, unit Unit, extra ...func(io.Writer)) *Server {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.happened = newHappenings(s)
-	s.handler = newGuard(append([]string{config.Name}, config.Names...), newTable(s, s.routes()))
+	s.door, s.audit, s.identify = config.Door, config.Audit, s.known
+	if s.door == nil {
+		s.door, _ = auth.Open(auth.Config{}) // in memory nothing can fail
+	}
+	if s.audit == nil {
+		s.audit, _ = audit.Open("")
+	}
+	s.table = s.routes()
+	s.handler = newGuard(append([]string{config.Name}, config.Names...), newTable(s, s.table))
 	return s
 }
 

@@ -59,6 +59,10 @@ type Visitor struct {
 
 type visitorKey struct{}
 
+func withVisitor(r *http.Request, v Visitor) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
+}
+
 // VisitorOf returns who sent a request that a route answers.
 func VisitorOf(r *http.Request) Visitor {
 	v, _ := r.Context().Value(visitorKey{}).(Visitor)
@@ -154,16 +158,17 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) {
 		return
 	}
 	var v Visitor
-	if r.TLS != nil && s.identify != nil {
+	if r.TLS != nil {
 		v = s.identify(w, r)
 	}
+	r = withVisitor(r, v)
 	switch {
 	case route.Policy == Viewer && v.Role < ViewerRole, route.Policy == Admin && v.Role == Nobody:
-		s.refuseStranger(w, r)
+		s.askWho(w, r)
 	case route.Policy == Admin && v.Role < AdminRole:
-		refuse(w, "only the admin may do this", http.StatusForbidden)
+		s.turnAway(w, r, http.StatusForbidden, "door.admin-only", "")
 	default:
-		route.Handle(w, r.WithContext(context.WithValue(r.Context(), visitorKey{}, v)))
+		route.Handle(w, r)
 	}
 }
 
@@ -172,15 +177,10 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) {
 func (s *Server) refuseInsecure(w http.ResponseWriter, r *http.Request) {
 	address := s.secureURL(r)
 	if address == "" {
-		refuse(w, "this unit has no https address: nothing can be changed over the network", http.StatusForbidden)
+		s.turnAway(w, r, http.StatusForbidden, "door.nowhere", "")
 		return
 	}
-	refuse(w, "not over http: ask at "+address, http.StatusForbidden)
-}
-
-// refuseStranger answers who is not signed in.
-func (s *Server) refuseStranger(w http.ResponseWriter, _ *http.Request) {
-	refuse(w, "sign in first", http.StatusUnauthorized)
+	s.turnAway(w, r, http.StatusForbidden, "door.insecure", address)
 }
 
 // secureURL returns what r asked for as it is asked for on -https; "" where there is none.

@@ -14,13 +14,14 @@ const (
 	CommandConfigConfirm = "config-confirm" // keep what is being tried
 	CommandConfigRevert  = "config-revert"  // give up what is being tried
 	CommandRestart       = "restart"        // start the unit anew with the configuration it has
+	CommandClaimed       = "claimed"        // the unit has its admin: the code is used up
 	CommandFault         = "fault"          // simulated board only: let Fault happen
 )
 
 // Commands returns the names of all commands.
 func Commands() []string {
 	return []string{
-		CommandConfigRead, CommandConfigCheck, CommandConfigApply, CommandConfigConfirm, CommandConfigRevert, CommandRestart, CommandFault,
+		CommandConfigRead, CommandConfigCheck, CommandConfigApply, CommandConfigConfirm, CommandConfigRevert, CommandRestart, CommandClaimed, CommandFault,
 	}
 }
 

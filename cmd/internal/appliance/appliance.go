@@ -30,6 +30,7 @@ import (
 	"timeball/server/ntp"
 	"timeball/server/publish"
 	"timeball/web"
+	"timeball/web/api"
 )
 
 // Board is what a unit runs on.
@@ -67,7 +68,9 @@ type Config struct {
 	RTC         witness.RTC // nil: none
 	Monitor     bool        // the RTC is not set
 	Version     string
-	Log         *slog.Logger
+	// Do carries out what is not the unit's own: all that outlives it. nil: nothing.
+	Do  func(context.Context, api.Command) (api.Result, error)
+	Log *slog.Logger
 }
 
 // Unit is an appliance. Its methods but Run may be called from any goroutine.

@@ -15,10 +15,13 @@ func (u *Unit) Fingerprint() string {
 	return certificate.Fingerprint(*u.cfg.Web.Certificate)
 }
 
-// Do implements web.Unit: what is not in this list is refused.
-func (u *Unit) Do(_ context.Context, c api.Command) (api.Result, error) {
+// Do implements web.Unit: what neither the unit nor whoever has started it does is refused.
+func (u *Unit) Do(ctx context.Context, c api.Command) (api.Result, error) {
 	if err := c.Check(); err != nil {
 		return api.Refuse("%v", err), nil
+	}
+	if u.cfg.Do != nil {
+		return u.cfg.Do(ctx, c)
 	}
 	return api.Refuse("this unit does not do %s", c.Name), nil
 }

@@ -3,7 +3,6 @@ package boot
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -89,7 +88,7 @@ func (s *slow) Write(p []byte) (int, error) {
 	}
 	line := bytes.ReplaceAll(p, []byte("\n"), []byte("\r\n"))
 	if s.lost > 0 {
-		line = append(fmt.Appendf(nil, "... %d more, left out here\r\n", s.lost), line...)
+		line = append([]byte("... and more, left out here\r\n"), line...)
 	}
 	select {
 	case s.lines <- line:

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"timeball/image"
 	"timeball/image/mounts"
 )
 
@@ -46,7 +45,7 @@ func (b *boot) renewPerm() error {
 }
 
 func (b *boot) writePerm() error {
-	packed, err := os.Open(b.path(image.EmptyPerm))
+	packed, err := os.Open(b.path(b.permImage))
 	if err != nil {
 		return err
 	}

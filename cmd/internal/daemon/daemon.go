@@ -45,8 +45,8 @@ func (b Build) date() timescale.UTC {
 
 // options are the flags.
 type options struct {
-	board, config, ntp, http, https, state, record, level string
-	monitor                                               bool
+	board, config, ntp, http, https, state, record, level, claim string
+	monitor                                                      bool
 
 	model, receiver string
 	seed            uint64
@@ -66,6 +66,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	f.StringVar(&o.https, "https", "", "TCP `address` of the page over TLS, where changes are made, or off (sim: 127.0.0.1:8443; auto: :443)")
 	f.StringVar(&o.state, "state", "", "`directory` for what is kept over a restart (sim: none; auto: /var/lib/timeball)")
 	f.StringVar(&o.record, "record", "", "`file` that gets every event the engine takes, for timeball replay")
+	f.StringVar(&o.claim, "claim-file", "", "`file` that gets the claim code while the unit has no admin")
 	f.StringVar(&o.level, "log-level", "info", "debug, info, warn or error")
 	f.BoolVar(&o.monitor, "monitor", false, "measure, and never steer the clock")
 	f.StringVar(&o.model, "model", "pi-quiet", "sim: "+strings.Join(sim.ModelNames(), ", "))
@@ -217,17 +218,19 @@ func (p program) run(ctx context.Context, args []string) error {
 		}
 		defer record.Close()
 	}
-	unit, err := p.newUnit(o, cfg, record)
+	entry := p.openEntry(o, cfg)
+	defer entry.close()
+	unit, err := p.newUnit(o, cfg, record, entry)
 	if err != nil {
 		return err
 	}
-	return p.serve(ctx, unit)
+	return p.serve(ctx, unit, entry)
 }
 
 // newUnit makes the unit, which records to record unless that is nil.
-func (p program) newUnit(o options, cfg config.Config, record *os.File) (*appliance.Unit, error) {
-	log := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: cfg.Log.Slog()}))
-	u := unitConfig(o, cfg, p.build, log)
+func (p program) newUnit(o options, cfg config.Config, record *os.File, entry *entry) (*appliance.Unit, error) {
+	u := unitConfig(o, cfg, p.build, p.logger(cfg))
+	u.Web.Door, u.Web.Audit, u.Do = entry.door, entry.audit, entry.do
 	if err := p.secure(o, cfg, &u); err != nil {
 		return nil, err
 	}
@@ -241,12 +244,17 @@ func (p program) newUnit(o options, cfg config.Config, record *os.File) (*applia
 	return appliance.New(u, board)
 }
 
+func (p program) logger(cfg config.Config) *slog.Logger {
+	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: cfg.Log.Slog()}))
+}
+
 // serve runs the unit, and says in plain lines where it is, when it has locked and that it has ended.
-func (p program) serve(ctx context.Context, unit *appliance.Unit) error {
+func (p program) serve(ctx context.Context, unit *appliance.Unit, entry *entry) error {
 	began := time.Now()
 	fmt.Fprintf(p.stdout, "Timeball has started. NTP: %s. Page: %s\n", list(unit.NTP()), unit.Page())
 	if page := unit.SecurePage(); page != "" {
 		fmt.Fprintf(p.stdout, "Changes are made on %s, certificate SHA-256 %s\n", page, unit.Fingerprint())
+		entry.announce(ctx, p.stdout, page, unit.Fingerprint())
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	told := make(chan struct{})

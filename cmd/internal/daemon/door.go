@@ -1,15 +1,125 @@
 package daemon
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"time"
 
 	"timeball/cmd/internal/appliance"
 	"timeball/cmd/internal/config"
+	"timeball/web/api"
+	"timeball/web/audit"
+	"timeball/web/auth"
 	"timeball/web/certificate"
+	"timeball/web/kept"
 )
+
+// entry is who may come in, and the record of what they did. It outlives the unit, which may start anew.
+type entry struct {
+	door  *auth.Door
+	audit *audit.Log
+	log   *slog.Logger
+	code  string // to claim the unit with; "" = it has an admin, or no address to be claimed at
+	file  string // that has the code; "" = none
+
+	once    sync.Once
+	forgets *time.Timer // of the file
+}
+
+// openEntry opens both. What can't be read is logged, and the unit runs all the same.
+func (p program) openEntry(o options, cfg config.Config) *entry {
+	e := &entry{log: p.logger(cfg), file: o.claim}
+	dir := webDir(o, cfg)
+	if cfg.Web.HTTPS != "off" && !auth.HasAdmin(dir) {
+		e.code = auth.NewCode()
+	}
+	var err error
+	if e.door, err = auth.Open(auth.Config{Dir: dir, Code: e.code, Span: auth.ClaimSpan, Boot: bootID(), Log: e.log}); err != nil {
+		e.log.Error("accounts", "error", err)
+	}
+	if e.audit, err = audit.Open(dir); err != nil {
+		e.log.Error("record", "error", err)
+	}
+	if e.code == "" {
+		e.forget() // a code of before opens nothing
+	}
+	e.record("start", p.build.Version)
+	return e
+}
+
+// record writes what the unit itself does.
+func (e *entry) record(what, text string) {
+	if err := e.audit.Write(nil, audit.Entry{What: what, OK: true, Text: text}); err != nil {
+		e.log.Error("record not written", "error", err)
+	}
+}
+
+// bootID names this boot of the machine, "" where the kernel does not.
+func bootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(id))
+}
+
+// announce says once how the unit is claimed: on w, and in the file if there is to be one.
+func (e *entry) announce(ctx context.Context, w io.Writer, page, fingerprint string) {
+	left := e.door.Claimable()
+	if left == 0 {
+		return
+	}
+	e.once.Do(func() {
+		fmt.Fprintf(w, "Claim this unit within %.0f min on %sclaim, code %s\n", left.Minutes(), page, auth.Spell(e.code))
+		if e.file == "" {
+			return
+		}
+		text := fmt.Sprintf("Claim code: %s\nWithin %.0f minutes of the start, on: %sclaim\nCertificate SHA-256: %s\n", auth.Spell(e.code), left.Minutes(), page, fingerprint)
+		if err := kept.Write(e.file, []byte(text), 0o600); err != nil {
+			e.log.Warn("claim code not written", "file", e.file, "error", err)
+			return
+		}
+		e.forgets = time.AfterFunc(left, e.forget)
+		context.AfterFunc(ctx, func() { e.forgets.Stop() })
+	})
+}
+
+// forget removes the file with the code.
+func (e *entry) forget() {
+	if e.file == "" {
+		return
+	}
+	if err := os.Remove(e.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		e.log.Warn("a used claim code is still there", "file", e.file, "error", err)
+	}
+}
+
+func (e *entry) close() {
+	if err := e.audit.Close(); err != nil {
+		e.log.Error("record", "error", err)
+	}
+}
+
+// do carries out what is asked of the whole program.
+func (e *entry) do(_ context.Context, c api.Command) (api.Result, error) {
+	if c.Name == api.CommandClaimed {
+		if e.door.Claimed() {
+			e.forget()
+		}
+		return api.Result{State: api.OK}, nil
+	}
+	return api.Refuse("this unit does not do %s", c.Name), nil
+}
 
 // secure gives the unit its https address and the certificate it shows there.
 func (p program) secure(o options, cfg config.Config, u *appliance.Config) error {
