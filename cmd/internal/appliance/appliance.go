@@ -29,6 +29,7 @@ import (
 	"timeball/server"
 	"timeball/server/ntp"
 	"timeball/server/publish"
+	"timeball/server/shared"
 	"timeball/web"
 	"timeball/web/api"
 )
@@ -71,12 +72,22 @@ type Config struct {
 	// Do carries out what is not the unit's own: all that outlives it. nil: nothing.
 	Do  func(context.Context, api.Command) (api.Result, error)
 	Log *slog.Logger
+
+	// What a unit that is several processes has instead of its own; all nil: it is one.
+	Shared     *shared.Writer    // gets the Reference, for the process that answers NTP
+	References server.References // are served; nil: those of this unit's Engine
+	Sockets    []server.Socket   // NTP is served on; nil: those of Server are opened
+	Listener   net.Listener      // of the page; nil: Web.Address is opened, and HTTPS
+	Secure     net.Listener      // of the page over TLS
+	Answering  Answering         // who answers NTP where this process does not; nil: nobody
+	Started    time.Time         // of the unit; zero: now
 }
 
 // Unit is an appliance. Its methods but Run may be called from any goroutine.
 type Unit struct {
 	cfg     Config
 	board   Board
+	remote  *Remote // the board, where another process keeps the clock; nil: this one does
 	started time.Time
 	server  *server.Server // nil: none
 	web     *web.Server    // nil: none
@@ -108,7 +119,7 @@ type published struct {
 
 // New makes a unit and opens its sockets, so that an address in use is found here; Run starts it and closes them.
 func New(cfg Config, board Board) (*Unit, error) {
-	u := &Unit{cfg: cfg, board: board, started: time.Now(), locked: make(chan struct{}), testimony: make(chan timing.Event, witnessQueue)}
+	u := blankUnit(cfg, board)
 	steered := board.Clock()
 	var err error
 	if cfg.Record != nil {
@@ -127,6 +138,17 @@ func New(cfg Config, board Board) (*Unit, error) {
 	return u, nil
 }
 
+func blankUnit(cfg Config, board Board) *Unit {
+	u := &Unit{cfg: cfg, board: board, started: cfg.Started, locked: make(chan struct{}), testimony: make(chan timing.Event, witnessQueue)}
+	if u.started.IsZero() {
+		u.started = time.Now()
+	}
+	if cfg.References == nil {
+		u.cfg.References = &u.reference
+	}
+	return u
+}
+
 // listen opens the sockets, or none.
 func (u *Unit) listen() (err error) {
 	if u.cfg.HTTP {
@@ -138,8 +160,11 @@ func (u *Unit) listen() (err error) {
 	if !u.cfg.NTP {
 		return nil
 	}
-	u.server = server.New(u.cfg.Server, u.board.Served(), &u.reference, u.cfg.Log)
+	u.server = server.New(u.cfg.Server, u.board.Served(), u.cfg.References, u.cfg.Log)
 	u.server.Describe(u.describe)
+	if u.cfg.Sockets != nil {
+		return u.server.Take(u.cfg.Sockets)
+	}
 	if err := u.server.Listen(); err != nil {
 		u.closePage()
 		return fmt.Errorf("%w (-ntp gives other addresses)", err)
@@ -149,6 +174,11 @@ func (u *Unit) listen() (err error) {
 
 // listenPage opens the sockets of the page.
 func (u *Unit) listenPage() (err error) {
+	if u.cfg.Listener != nil {
+		u.page, u.secure = u.cfg.Listener, u.cfg.Secure
+		u.cfg.Web.SecurePort = portOf(u.secure)
+		return nil
+	}
 	if u.page, err = net.Listen("tcp", u.cfg.Web.Address); err != nil {
 		return fmt.Errorf("page: %w (-http gives another address)", err)
 	}
@@ -159,8 +189,16 @@ func (u *Unit) listenPage() (err error) {
 		u.page.Close()
 		return fmt.Errorf("page: %w (-https gives another address)", err)
 	}
-	u.cfg.Web.SecurePort = u.secure.Addr().(*net.TCPAddr).Port
+	u.cfg.Web.SecurePort = portOf(u.secure)
 	return nil
+}
+
+// portOf returns the TCP port of l, 0 of none.
+func portOf(l net.Listener) int {
+	if l == nil {
+		return 0
+	}
+	return l.Addr().(*net.TCPAddr).Port
 }
 
 func (u *Unit) closePage() {
@@ -173,10 +211,10 @@ func (u *Unit) closePage() {
 
 // NTP returns the addresses NTP is served on.
 func (u *Unit) NTP() []netip.AddrPort {
-	if u.server == nil {
-		return nil
+	if a := u.answering(); a != nil {
+		return a.Addrs()
 	}
-	return u.server.Addrs()
+	return nil
 }
 
 // Page returns the URL of the page, "" when there is none.
@@ -251,6 +289,9 @@ func (u *Unit) Run(ctx context.Context) error {
 func (u *Unit) take(e timing.Event) {
 	switch e.Kind {
 	case timing.KindTick:
+		if u.cfg.Shared != nil {
+			u.cfg.Shared.Tick(machineMono())
+		}
 		u.takeTestimony()
 	case timing.KindWitness:
 		u.boardWitness(e)
@@ -287,6 +328,12 @@ func (u *Unit) publish() {
 	next.labels.note(s.Estimate.At.Mono, s.Counters.Marks)
 	u.published.Store(next)
 	u.reference.Store(&ref)
+	if u.cfg.Shared != nil {
+		u.cfg.Shared.Reference(&ref)
+		if ref.Synchronised {
+			u.cfg.Shared.Served(shared.Served{At: s.Estimate.At, Bound: s.Estimate.Bound.Total(), Steering: s.Estimate.Steering})
+		}
+	}
 	if !u.wasLocked && s.Estimate.Mode == discipline.Locked {
 		u.wasLocked = true
 		close(u.locked)

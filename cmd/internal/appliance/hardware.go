@@ -49,7 +49,14 @@ type Hardware struct {
 	Reader      func() (clock.Reading, error)   // of the same clock, for its own use; Era is ignored
 	Quick       func() (clock.Real, clock.Mono) // of the same clock, cheap and without the third one; nil: none
 
-	era     atomic.Uint32 // of Steered
+	// Era is that of the clock when this process began to steer it, and Stepped is told of each later one, and of the
+	// CLOCK_MONOTONIC just before it; nil: nobody is.
+	Era     clock.Era
+	Stepped func(clock.Era, clock.Mono)
+	// Eras tells the Era, and when it began, of a clock that another process steers; nil: this one does.
+	Eras func() (clock.Era, clock.Mono)
+
+	era     atomic.Uint32 // of Steered, from Era on
 	eraFrom atomic.Int64  // CLOCK_MONOTONIC just before it began
 	dropped atomic.Uint64
 	reading sync.Mutex // of Reader
@@ -80,7 +87,10 @@ func (h *Hardware) Power() board.Power {
 func (h *Hardware) Name() string { return h.BoardName }
 
 // Clock implements Board.
-func (h *Hardware) Clock() discipline.Clock { return eraClock{h.Steered, h} }
+func (h *Hardware) Clock() discipline.Clock {
+	h.era.Store(uint32(h.Era))
+	return eraClock{h.Steered, h}
+}
 
 // Served implements Board.
 func (h *Hardware) Served() server.Clock { return (*hardwareClock)(h) }
@@ -94,15 +104,40 @@ type eraClock struct {
 	h *Hardware
 }
 
+// Read implements discipline.Clock.
+func (c eraClock) Read() (clock.Reading, error) {
+	now, err := c.Clock.Read()
+	now.Era += c.h.Era
+	return now, err
+}
+
 // Step implements discipline.Clock.
 func (c eraClock) Step(by time.Duration) (clock.Era, error) {
 	before := c.h.mono()
 	era, err := c.Clock.Step(by)
+	era += c.h.Era
 	if err == nil {
 		c.h.eraFrom.Store(int64(before))
 		c.h.era.Store(uint32(era))
+		if c.h.Stepped != nil {
+			c.h.Stepped(era, before)
+		}
 	}
 	return era, err
+}
+
+// eras returns the present Era and when it began.
+func (h *Hardware) eras() (clock.Era, clock.Mono) {
+	if h.Eras != nil {
+		return h.Eras()
+	}
+	return clock.Era(h.era.Load()), clock.Mono(h.eraFrom.Load())
+}
+
+// present returns the present Era.
+func (c *hardwareClock) present() clock.Era {
+	era, _ := (*Hardware)(c).eras()
+	return era
 }
 
 // hardwareClock serves the machine's own clock.
@@ -131,7 +166,7 @@ func (c *hardwareClock) Now() clock.Reading {
 	if mono-whole.Mono > clock.Mono(wholeEvery) || moved > maxQuickError || moved < -maxQuickError {
 		return c.readWhole()
 	}
-	return clock.Reading{Mono: mono, Real: real, Boot: whole.Boot + clock.Boot(mono-whole.Mono), Era: clock.Era(c.era.Load())}
+	return clock.Reading{Mono: mono, Real: real, Boot: whole.Boot + clock.Boot(mono-whole.Mono), Era: c.present()}
 }
 
 // readWhole reads all three clocks.
@@ -144,7 +179,7 @@ func (c *hardwareClock) readWhole() clock.Reading {
 		c.last.Era = unreadable
 		return c.last
 	}
-	now.Era = clock.Era(c.era.Load())
+	now.Era = c.present()
 	c.last = now
 	if c.Quick != nil {
 		c.whole.Store(&now)
@@ -156,7 +191,8 @@ func (c *hardwareClock) readWhole() clock.Reading {
 // than any packet that waits, nobody can tell in which one a stamp was taken.
 func (c *hardwareClock) FromKernel(stamp clock.Real, now clock.Reading) (clock.Real, bool) {
 	age := now.Real.Sub(stamp)
-	young := now.Era != 0 && now.Mono.Sub(clock.Mono(c.eraFrom.Load())) < maxStampAge
+	_, from := (*Hardware)(c).eras()
+	young := now.Era != 0 && now.Mono.Sub(from) < maxStampAge
 	return stamp, age >= 0 && age < maxStampAge && !young
 }
 

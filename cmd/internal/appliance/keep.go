@@ -64,9 +64,15 @@ func (u *Unit) keep(ctx context.Context) error {
 }
 
 func (u *Unit) save() {
-	if now := u.board.Served().Now(); u.reference.Load().Check(now) == ntp.Certain {
-		if err := u.cfg.State.Save(KeptName, Kept{timescale.UTC(now.Real), u.Snapshot().Memory, u.Snapshot().Learned}); err != nil {
+	if kept, ok := u.worthKeeping(); ok {
+		if err := u.cfg.State.Save(KeptName, kept); err != nil {
 			u.cfg.Log.Error("state not kept", "error", err)
 		}
 	}
+}
+
+// worthKeeping returns what the unit knows, while that is certain.
+func (u *Unit) worthKeeping() (Kept, bool) {
+	now := u.board.Served().Now()
+	return Kept{timescale.UTC(now.Real), u.Snapshot().Memory, u.Snapshot().Learned}, u.reference.Load().Check(now) == ntp.Certain
 }

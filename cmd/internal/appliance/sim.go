@@ -14,6 +14,7 @@ import (
 	"timeball/pps/discipline"
 	"timeball/pps/timing"
 	"timeball/server"
+	"timeball/server/shared"
 )
 
 // SimBoard is a simulated board that keeps step with this machine: truth is this machine's CLOCK_REALTIME at the start
@@ -32,6 +33,9 @@ type SimBoard struct {
 	pace  int64 // seconds of truth per second; 1 unless nobody is served
 
 	ahead atomic.Int64 // this machine's CLOCK_REALTIME minus truth at the last reading, ns
+
+	page   *shared.Writer // that other processes read the clock in; nil: none do
+	shared shared.Course  // in it
 }
 
 // NewSimBoard returns a board in a world made from cfg. Where cfg.Start is 0 the world begins now.
@@ -99,6 +103,9 @@ func (b *SimBoard) Run(ctx context.Context, take func(timing.Event)) error {
 	if line, engine := b.line, take; line != nil {
 		take = func(e timing.Event) { line.Take(e, engine) }
 	}
+	if engine := take; b.page != nil {
+		take = func(e timing.Event) { engine(e); b.share() }
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -110,6 +117,7 @@ func (b *SimBoard) Run(ctx context.Context, take func(timing.Event)) error {
 		if !b.world.Run(b.truth(time.Now())+1, take) {
 			return nil // the world has ended: nothing more can come
 		}
+		b.share()
 		b.under.Store(b.world.Failing(sim.FaultUndervoltage))
 		wait := int64(b.world.Next() - b.truth(time.Now()))
 		timer.Reset(time.Duration((wait + b.pace - 1) / b.pace)) // rounded up: not a nanosecond too early again and again

@@ -36,11 +36,11 @@ func (u *Unit) Status() api.Status {
 	describeReceiver(&status, s)
 	describeConditions(&status, s, now)
 	describeWitnesses(&status, u.witnesses.all(), p, now)
-	if u.server != nil {
-		counted := u.server.Stats()
+	if a := u.answering(); a != nil {
+		counted := a.Stats()
 		status.RequestsAnswered, status.RequestsRefused = counted.Answered, counted.RefusedTotal()
-		for _, a := range u.server.Addrs() {
-			status.Addresses = append(status.Addresses, a.Addr().String())
+		for _, at := range a.Addrs() {
+			status.Addresses = append(status.Addresses, at.Addr().String())
 		}
 	}
 	if powered, ok := u.board.(Powered); ok {
@@ -50,6 +50,7 @@ func (u *Unit) Status() api.Status {
 	if sim, ok := u.board.(Simulated); ok {
 		status.Simulated, status.SimErrorSeconds = true, some(float64(sim.TrueError()))
 	}
+	u.remark(&status)
 	return status
 }
 

@@ -1,0 +1,458 @@
+package roles
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The test binary is a Role when it was started as one.
+func TestMain(m *testing.M) {
+	if Inherited() != "" {
+		if err := act(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	m.Run()
+}
+
+// act is a Role that does what it is told.
+func act() error {
+	c, err := Begin()
+	if err != nil {
+		return err
+	}
+	var part string
+	if err := c.Told(&part); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	go c.Link.Serve(ctx, func(ctx context.Context, what string, data json.RawMessage) (any, error) {
+		switch what {
+		case "double":
+			var n int
+			err := json.Unmarshal(data, &n)
+			return 2 * n, err
+		case "slow":
+			<-ctx.Done()
+		}
+		return nil, fmt.Errorf("%s is not done here", what)
+	})
+	switch part {
+	case "mute":
+		<-ctx.Done()
+		return nil
+	case "deaf":
+		signal.Ignore(syscall.SIGTERM)
+		for c.Beat() == nil {
+			time.Sleep(BeatEvery)
+		}
+	case "ends":
+		return errors.New("of its own accord")
+	}
+	c.Link.Tell("status", status())
+	for ctx.Err() == nil {
+		if err := c.Beat(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(BeatEvery):
+		}
+	}
+	if part == "slow end" {
+		time.Sleep(200 * time.Millisecond)
+	}
+	if f, err := c.File("last words"); err == nil {
+		fmt.Fprintln(f, c.Name)
+	}
+	return nil
+}
+
+// status returns what the kernel says of this process.
+func status() string {
+	b, _ := os.ReadFile("/proc/self/status")
+	return string(b)
+}
+
+// buffer is a bytes.Buffer for many goroutines.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// bench is a Supervisor that runs, and what its Roles said.
+type bench struct {
+	*Supervisor
+	log  buffer
+	said chan string
+	stop func()
+}
+
+func newBench(t *testing.T, all ...Role) *bench {
+	t.Helper()
+	b := &bench{said: make(chan string, 100)}
+	for i := range all {
+		all[i].Answer = func(_ context.Context, what string, data json.RawMessage) (any, error) {
+			var text string
+			err := json.Unmarshal(data, &text)
+			b.said <- text
+			return nil, err
+		}
+	}
+	b.Supervisor = New(slog.New(slog.NewTextHandler(&b.log, nil)), io.Discard, &b.log, all...)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); b.Run(ctx) }()
+	b.stop = func() { cancel(); <-ended }
+	t.Cleanup(b.stop)
+	return b
+}
+
+func told(part string) func() any { return func() any { return part } }
+
+// await waits until ok, which is asked again and again.
+func await(t *testing.T, what string, log *buffer, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within 20 s:\n%s", what, log)
+		}
+	}
+}
+
+// fields reads /proc/PID/status.
+func fields(text string) map[string]string {
+	all := map[string]string{}
+	for s := bufio.NewScanner(strings.NewReader(text)); s.Scan(); {
+		name, value, _ := strings.Cut(s.Text(), ":")
+		all[name] = strings.Join(strings.Fields(value), " ")
+	}
+	return all
+}
+
+// Each Role has from its first instruction on what it was given and nothing else; a Supervisor that is not root gives no more
+// than it has.
+func TestRoleHasItsPrivilegesAndNoMore(t *testing.T) {
+	root := os.Geteuid() == 0
+	for name, p := range map[string]Privileges{
+		"clock": {Capabilities: SysTime | SysNice | IPCLock}, "ntp": {UID: 60123}, "sim": {},
+	} {
+		b := newBench(t, Role{Name: name, Privileges: p})
+		var f map[string]string
+		select {
+		case text := <-b.said:
+			f = fields(text)
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s: it says nothing:\n%s", name, &b.log)
+		}
+		want := uint64(p.Capabilities)
+		if p.UID != 0 {
+			want = 0
+		}
+		user := fmt.Sprintf("%d %[1]d %[1]d %[1]d", p.UID)
+		bounding := fmt.Sprintf("%016x", want)
+		if !root { // it can't take from its own bounding set, and has nothing to give
+			want, user, bounding = 0, fmt.Sprintf("%d %[1]d %[1]d %[1]d", os.Getuid()), f["CapBnd"]
+		}
+		set := fmt.Sprintf("%016x", want)
+		if f["CapEff"] != set || f["CapPrm"] != set || f["CapInh"] != "0000000000000000" || f["CapAmb"] != "0000000000000000" ||
+			f["CapBnd"] != bounding || f["NoNewPrivs"] != "1" || f["Uid"] != user {
+			t.Errorf("%s: CapEff %s, CapPrm %s, CapBnd %s, NoNewPrivs %s, Uid %s; want %s, %s, %s, 1, %s", name,
+				f["CapEff"], f["CapPrm"], f["CapBnd"], f["NoNewPrivs"], f["Uid"], set, set, bounding, user)
+		}
+		b.stop()
+	}
+	own := fields(status())
+	if own["NoNewPrivs"] != "0" || root && own["CapEff"] == "0000000000000000" {
+		t.Errorf("the supervisor has given up its own: NoNewPrivs %s, CapEff %s", own["NoNewPrivs"], own["CapEff"])
+	}
+}
+
+func TestSupervisorStartsAnewWhatDiesOrHangs(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, Role{Name: "good"}, Role{Name: "other"})
+	alive := func(not int) func() bool {
+		return func() bool { return b.PID("good") != 0 && b.PID("good") != not && b.ask("good", 4) == 8 }
+	}
+	await(t, "start", &b.log, alive(0))
+	other := b.PID("other")
+	for n, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP, syscall.SIGTERM} {
+		pid, began := b.PID("good"), time.Now()
+		if err := syscall.Kill(pid, sig); err != nil {
+			t.Fatal(err)
+		}
+		await(t, sig.String(), &b.log, alive(pid))
+		t.Logf("%v: at work again after %v", sig, time.Since(began).Round(10*time.Millisecond))
+		if got := b.Restarts(); got["good"] != uint64(n+1) || got["other"] != 0 {
+			t.Errorf("restarts %v", got)
+		}
+		if syscall.Kill(pid, 0) == nil {
+			t.Errorf("%v: process %d is still there", sig, pid)
+		}
+	}
+	pid := b.PID("good")
+	b.Kill("good", "nobody answers")
+	await(t, "Kill", &b.log, alive(pid))
+	for _, want := range []string{"signal: killed", "said nothing for", "it ended by itself", "nobody answers"} {
+		if !strings.Contains(b.log.String(), want) {
+			t.Errorf("the log has no %q:\n%s", want, &b.log)
+		}
+	}
+	if b.PID("other") != other {
+		t.Error("the other one was started anew as well")
+	}
+}
+
+// ask has a Role double a number; -1: it does not.
+func (b *bench) ask(role string, n int) (answer int) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if b.Ask(ctx, role, "double", n, &answer) != nil {
+		return -1
+	}
+	return answer
+}
+
+// A Role that can't work is tried again, ever more seldom, and does not keep the others from working.
+func TestSupervisorGoesOnBesideARoleThatFails(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, Role{Name: "bad", Prepare: told("ends")}, Role{Name: "good"})
+	await(t, "three failures", &b.log, func() bool { return b.Restarts()["bad"] >= 3 })
+	await(t, "the other", &b.log, func() bool { return b.ask("good", 1) == 2 })
+	if !strings.Contains(b.log.String(), "pause=400ms") || !strings.Contains(b.log.String(), "of its own accord") {
+		t.Errorf("log:\n%s", &b.log)
+	}
+	var n int
+	if err := b.Ask(t.Context(), "nobody", "double", 1, &n); !errors.Is(err, errNotRunning) {
+		t.Errorf("a role that is none: %v", err)
+	}
+}
+
+func TestSupervisorEndsRolesTheLastFirst(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := []File{{"last words", w}}
+	b := newBench(t, Role{Name: "first", Files: words}, Role{Name: "second", Files: words, Prepare: told("slow end")}, Role{Name: "third", Files: words})
+	for _, name := range []string{"first", "second", "third"} {
+		await(t, name, &b.log, func() bool { return b.ask(name, 1) == 2 })
+	}
+	b.stop()
+	w.Close()
+	all, err := io.ReadAll(r)
+	if got, want := string(all), "third\nsecond\nfirst\n"; err != nil || got != want {
+		t.Errorf("they ended as %q, want %q", got, want)
+	}
+}
+
+// A Role that does not end when asked to, or is stopped, is killed.
+func TestSupervisorEndsWhatDoesNotEnd(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, Role{Name: "deaf", Prepare: told("deaf")})
+	await(t, "start", &b.log, func() bool { return b.ask("deaf", 1) == 2 })
+	pid := b.PID("deaf")
+	began := time.Now()
+	b.stop()
+	if took := time.Since(began); took < EndWithin || took > EndWithin+3*time.Second || syscall.Kill(pid, 0) == nil {
+		t.Errorf("ended after %v, still there: %v", took, syscall.Kill(pid, 0) == nil)
+	}
+}
+
+func TestLinkAsksAndAnswers(t *testing.T) {
+	a, b, err := Pair("link")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := [2]*Link{}
+	for i, f := range []*os.File{a, b} {
+		conn, err := newConn(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ends[i] = newLink(conn)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var serving sync.WaitGroup
+	for _, l := range ends {
+		serving.Go(func() {
+			l.Serve(ctx, func(ctx context.Context, what string, data json.RawMessage) (any, error) {
+				switch what {
+				case "back":
+					return data, nil
+				case "never":
+					<-ctx.Done()
+				case "large":
+					return strings.Repeat("x", MaxFrame), nil
+				}
+				return nil, errors.New("refused")
+			})
+		})
+	}
+	for _, l := range ends { // both ask
+		var got []string
+		if err := l.Ask(ctx, "back", []string{"a", "b"}, &got); err != nil || !slices.Equal(got, []string{"a", "b"}) {
+			t.Errorf("answer %q, %v", got, err)
+		}
+		if err := l.Ask(ctx, "other", nil, &got); err == nil || err.Error() != "refused" {
+			t.Errorf("refused: %v", err)
+		}
+		if err := l.Ask(ctx, "large", nil, &got); err == nil || !strings.Contains(err.Error(), "bytes") {
+			t.Errorf("an answer that is too large: %v", err)
+		}
+	}
+	soon, end := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer end()
+	var waiting sync.WaitGroup
+	refused := make(chan error, 40)
+	for range 40 {
+		waiting.Go(func() { refused <- ends[0].Ask(soon, "never", nil, nil) })
+	}
+	waiting.Wait()
+	close(refused)
+	many := 0
+	for err := range refused {
+		if errors.Is(err, errTooMany) {
+			many++
+		} else if !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	}
+	if many != 40-maxAsked || len(ends[0].open) != 0 {
+		t.Errorf("%d were refused, want %d; %d are still open", many, 40-maxAsked, len(ends[0].open))
+	}
+	cancel()
+	serving.Wait()
+}
+
+// Who sends does not wait for who reads, and what is too large or no frame is refused.
+func TestConnIsBounded(t *testing.T) {
+	a, b, err := Pair("pair")
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := newConn(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := newConn(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if from.Send(nil) == nil || from.Send(make([]byte, MaxFrame+1)) == nil {
+		t.Error("a frame of no bytes, or too many, was sent")
+	}
+	large := bytes.Repeat([]byte("ab"), MaxFrame/2)
+	if err := from.Send(large); err != nil {
+		t.Errorf("the largest frame: %v", err)
+	}
+	n := 1
+	for err = nil; err == nil; n++ {
+		if err = from.Send([]byte{byte(n)}); n > 100_000 {
+			t.Fatal("a queue without end")
+		}
+	}
+	if !errors.Is(err, ErrFull) {
+		t.Errorf("a full queue: %v", err)
+	}
+	if got, err := to.Receive(); err != nil || !bytes.Equal(got, large) {
+		t.Errorf("received %d bytes, %v", len(got), err)
+	}
+	if got, err := to.Receive(); err != nil || !bytes.Equal(got, []byte{1}) {
+		t.Errorf("received %v, %v", got, err)
+	}
+	raw, err := to.socket.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, 4*MaxFrame) })
+	if _, sent := to.socket.Write(make([]byte, MaxFrame+1)); err != nil || sent != nil {
+		t.Fatal(err, sent)
+	}
+	if _, err := from.Receive(); err == nil {
+		t.Error("a frame that is too large was received")
+	}
+	to.Close()
+	if _, err := from.Receive(); err == nil {
+		t.Error("received from a closed end")
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if _, err := newConn(r); err == nil {
+		t.Error("a pipe was taken for a pair")
+	}
+}
+
+func TestLastCores(t *testing.T) {
+	for n, want := range map[int][]int{1: nil, 2: nil, 3: {1, 2}, 4: {2, 3}} {
+		set := lastCores(n)
+		var got []int
+		for i := range n {
+			if set != nil && set.IsSet(i) {
+				got = append(got, i)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("of %d: %v, want %v", n, got, want)
+		}
+	}
+}
+
+// Threads that begin meanwhile are found too.
+func TestEachThread(t *testing.T) {
+	count := 0
+	var extra sync.WaitGroup
+	release := make(chan struct{})
+	defer extra.Wait()
+	defer close(release)
+	err := eachThread(func(tid int) error {
+		if count++; count == 1 {
+			ready := make(chan struct{})
+			extra.Go(func() { runtime.LockOSThread(); close(ready); <-release })
+			<-ready
+		}
+		return nil
+	})
+	tasks, _ := os.ReadDir("/proc/self/task")
+	if err != nil || count < len(tasks) {
+		t.Errorf("%d threads seen of %d, %v", count, len(tasks), err)
+	}
+	if err := eachThread(func(int) error { return unix.EPERM }); !errors.Is(err, unix.EPERM) {
+		t.Errorf("refused: %v", err)
+	}
+}
