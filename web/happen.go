@@ -248,15 +248,23 @@ func (s *Server) acknowledge(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	result := api.Result{State: api.OK}
-	if err := s.happened.acknowledge(id, VisitorOf(r).Name); err != nil {
+	err = s.happened.acknowledge(id, VisitorOf(r).Name)
+	if err != nil {
 		result = api.Refuse("%v", err)
 	}
+	s.did(r, "event-acknowledge", fmt.Sprintf("event %d", id), err)
 	s.answerForm(w, r, result)
 }
 
 // testChannel takes a form with the name of a channel.
 func (s *Server) testChannel(w http.ResponseWriter, r *http.Request) {
-	s.answerForm(w, r, s.happened.test(r.Context(), r.PostFormValue("channel"), s.snapshot().ServedUnixNanoseconds))
+	result := s.happened.test(r.Context(), r.PostFormValue("channel"), s.snapshot().ServedUnixNanoseconds)
+	var err error
+	if result.State == api.Failed {
+		err = errors.New(result.Message)
+	}
+	s.did(r, "event-test", "", err)
+	s.answerForm(w, r, result)
 }
 
 // answerForm answers a program with the result, and the page's form with the page, where the result shows.

@@ -71,6 +71,9 @@ func TestEventsAreToldKeptAndAcknowledged(t *testing.T) {
 	if w := post(s, "/api/v1/events/acknowledge", url.Values{"id": {"1"}}, AdminRole); w.Code != 200 || !strings.Contains(w.Body.String(), `"state":1`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
+	if deeds := s.audit.Newest(1); len(deeds) != 1 || deeds[0].What != "event-acknowledge" || deeds[0].By != "ops" || !deeds[0].OK {
+		t.Errorf("recorded: %+v", deeds)
+	}
 	e := events(t, s, "", ViewerRole).Events[0]
 	if !e.Acknowledged || e.AcknowledgedBy != "ops" || e.Told[0] != "webhook" || *e.FirstUnixSeconds != 1_795_269_600 {
 		t.Errorf("%+v", e)

@@ -9,6 +9,7 @@ import (
 
 	"timeball/web/api"
 	"timeball/web/metrics"
+	"timeball/web/openapi"
 	"timeball/web/page"
 )
 
@@ -22,6 +23,7 @@ func (s *Server) routes() []Route {
 		{Method: "GET", Path: "/api/v1/status", Policy: Public, Handle: s.status},
 		{Method: "GET", Path: "/api/v1/stream", Policy: Public, Handle: s.stream},
 		{Method: "GET", Path: "/api/v1/now", Policy: Public, Handle: s.now},
+		{Method: "GET", Path: "/api/v1/openapi.json", Policy: Public, Handle: s.openAPI},
 		{Method: "GET", Path: "/metrics", Policy: Public, Handle: s.metrics},
 	}
 	return slices.Concat(routes, s.pastRoutes(), s.eventRoutes(), s.doorRoutes())
@@ -78,6 +80,10 @@ func (s *Server) now(w http.ResponseWriter, r *http.Request) {
 	var i interval
 	i.Earliest, i.Latest, i.Mode = s.unit.Now()
 	s.json(w, r, i)
+}
+
+func (s *Server) openAPI(w http.ResponseWriter, r *http.Request) {
+	write(w, r, jsonType, openapi.Document, nil)
 }
 
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {

@@ -41,6 +41,8 @@ var policies = map[string]Policy{
 	"GET /api/v1/history":     Public,
 	"GET /api/v1/history.csv": Public,
 
+	"GET /api/v1/openapi.json": Public,
+
 	"GET /api/v1/events":              Public,
 	"POST /api/v1/events/acknowledge": Admin,
 	"POST /api/v1/events/test":        Admin,

@@ -5,40 +5,40 @@ package api
 
 // Status is the answer of GET /api/v1/status and one event of /api/v1/stream.
 type Status struct {
-	API                   int      `json:"api"`     // 1
-	Mode                  string   `json:"mode"`    // free-running, acquiring, locked, holdover, quarantine
-	Leap                  string   `json:"leap"`    // none, insert, delete, unsynchronized
-	Stratum               int      `json:"stratum"` // 16 = unsynchronised
-	RefID                 *string  `json:"refid"`
-	OffsetSeconds         *float64 `json:"offset_seconds"` // local minus reference, positive is fast
-	PrecisionSeconds      *float64 `json:"precision_seconds"`
-	BiasSeconds           *float64 `json:"bias_seconds"`
-	BiasSigmaSeconds      *float64 `json:"bias_sigma_seconds"`
-	BoundSeconds          *float64 `json:"bound_seconds"`
+	API                   int      `json:"api"`                     // 1
+	Mode                  string   `json:"mode"`                    // free-running, acquiring, locked, holdover, quarantine
+	Leap                  string   `json:"leap"`                    // none, insert, delete, unsynchronized
+	Stratum               int      `json:"stratum"`                 // 16 = unsynchronised
+	RefID                 *string  `json:"refid"`                   // reference ID that clients are sent
+	OffsetSeconds         *float64 `json:"offset_seconds"`          // local minus reference, positive is fast
+	PrecisionSeconds      *float64 `json:"precision_seconds"`       // 1 sigma of the loop
+	BiasSeconds           *float64 `json:"bias_seconds"`            // latency of the edge capture, taken off
+	BiasSigmaSeconds      *float64 `json:"bias_sigma_seconds"`      // 1 sigma of what is not known of the bias
+	BoundSeconds          *float64 `json:"bound_seconds"`           // the error of the clock is at most this
 	RootDispersionSeconds *float64 `json:"root_dispersion_seconds"` // as sent, rounded up to 2^-16 s
 	FrequencyRatio        *float64 `json:"frequency_ratio"`         // of the oscillator, positive runs fast
-	TemperatureCelsius    *float64 `json:"temperature_celsius"`
-	Utilisation           *float64 `json:"utilisation"`  // of the processor, 0..1
-	Undervoltage          *bool    `json:"undervoltage"` // the board's supply is too low now; null = not told
-	Throttled             *bool    `json:"throttled"`    // the processor is slowed down now, for supply or temperature
-	SatellitesUsed        *int     `json:"satellites_used"`
-	Receiver              *string  `json:"receiver"`
-	Reason                string   `json:"reason"` // why the unit is not locked, in plain words; "" when all is well
-	UptimeSeconds         float64  `json:"uptime_seconds"`
-	Version               string   `json:"version"`
-	Board                 string   `json:"board"`
-	Simulated             bool     `json:"simulated"`
-	SimErrorSeconds       *float64 `json:"sim_error_seconds"` // simulated board only: true error of the clock
+	TemperatureCelsius    *float64 `json:"temperature_celsius"`     // of the processor
+	Utilisation           *float64 `json:"utilisation"`             // of the processor, 0..1
+	Undervoltage          *bool    `json:"undervoltage"`            // the board's supply is too low now; null = not told
+	Throttled             *bool    `json:"throttled"`               // the processor is slowed down now, for supply or temperature
+	SatellitesUsed        *int     `json:"satellites_used"`         // in the receiver's solution
+	Receiver              *string  `json:"receiver"`                // what it says it is
+	Reason                string   `json:"reason"`                  // why the unit is not locked, in plain words; "" when all is well
+	UptimeSeconds         float64  `json:"uptime_seconds"`          // since the unit was started
+	Version               string   `json:"version"`                 // of the program
+	Board                 string   `json:"board"`                   // what it runs on
+	Simulated             bool     `json:"simulated"`               // the board is made of mathematics
+	SimErrorSeconds       *float64 `json:"sim_error_seconds"`       // simulated board only: true error of the clock
 
 	LimitSeconds          *float64 `json:"limit_seconds"`           // above this bound nothing is served
 	BoundPulseSeconds     *float64 `json:"bound_pulse_seconds"`     // part of bound_seconds: the loop
 	BoundCaptureSeconds   *float64 `json:"bound_capture_seconds"`   // part of bound_seconds: the edge capture
 	BoundReferenceSeconds *float64 `json:"bound_reference_seconds"` // part of bound_seconds: receiver, cable, UTC
 	ModeSeconds           float64  `json:"mode_seconds"`            // since the mode last changed
-	PulsesAccepted        uint64   `json:"pulses_accepted"`
-	PulsesRefused         uint64   `json:"pulses_refused"`
-	RequestsAnswered      uint64   `json:"ntp_requests_answered"`
-	RequestsRefused       uint64   `json:"ntp_requests_refused"`
+	PulsesAccepted        uint64   `json:"pulses_accepted"`         // since the unit was started
+	PulsesRefused         uint64   `json:"pulses_refused"`          // since the unit was started
+	RequestsAnswered      uint64   `json:"ntp_requests_answered"`   // since the unit was started
+	RequestsRefused       uint64   `json:"ntp_requests_refused"`    // since the unit was started
 	ServedUnixNanoseconds *int64   `json:"served_unix_nanoseconds"` // the served clock when this was written; null until locked
 
 	FrequencySigmaRatio *float64         `json:"frequency_sigma_ratio"` // 1 sigma of frequency_ratio
@@ -64,12 +64,12 @@ type Condition struct {
 
 // LeapSeconds is who says what of leap seconds.
 type LeapSeconds struct {
-	ListExpiresUnixSeconds   int64   `json:"list_expires_unix_seconds"` // from then on the list tells nothing
-	ListUpdatedUnixSeconds   int64   `json:"list_updated_unix_seconds"`
-	Listed                   string  `json:"listed"` // the next one in the list: none, insert, delete
-	ListedAtUnixSeconds      *int64  `json:"listed_at_unix_seconds"`
-	Announced                *string `json:"announced"` // by the receiver: insert, delete; null = none, or it can't announce any
-	AnnouncedAtUnixSeconds   *int64  `json:"announced_at_unix_seconds"`
+	ListExpiresUnixSeconds   int64   `json:"list_expires_unix_seconds"`   // from then on the list tells nothing
+	ListUpdatedUnixSeconds   int64   `json:"list_updated_unix_seconds"`   // when the list was last changed
+	Listed                   string  `json:"listed"`                      // the next one in the list: none, insert, delete
+	ListedAtUnixSeconds      *int64  `json:"listed_at_unix_seconds"`      // the midnight it ends at
+	Announced                *string `json:"announced"`                   // by the receiver: insert, delete; null = none, or it can't announce any
+	AnnouncedAtUnixSeconds   *int64  `json:"announced_at_unix_seconds"`   // the midnight it ends at
 	AnnouncedBy              string  `json:"announced_by"`                // the system that the receiver has it from, "" = not said
 	ReceiverTAIOffsetSeconds *int    `json:"receiver_tai_offset_seconds"` // TAI - UTC as the receiver has it; null = not said
 	Text                     string  `json:"text"`                        // what is expected at the end of this UTC day, in words; "" = nothing
@@ -77,7 +77,7 @@ type LeapSeconds struct {
 
 // Witness is what another clock says: an NTP server, the board's RTC. It never steers this unit's.
 type Witness struct {
-	Name string `json:"name"`
+	Name string `json:"name"` // of the server as configured, or of the RTC
 	// State is "agrees", "disagrees", "not compared" (this unit did not know the time), "waiting" (it has not answered
 	// yet), "silent" (no usable answer) or "kept" (an RTC that may have been set from here).
 	State           string   `json:"state"`
@@ -95,20 +95,20 @@ type Satellite struct {
 	ElevationDegrees *int     `json:"elevation_degrees"` // above the horizon
 	AzimuthDegrees   *int     `json:"azimuth_degrees"`   // clockwise from true north
 	CN0DBHz          *float64 `json:"cn0_dbhz"`          // carrier to noise density; null = not tracked
-	Used             bool     `json:"used"`
+	Used             bool     `json:"used"`              // it is in the receiver's solution
 }
 
 // ForecastPoint is one point of the bound this unit would serve if its pulse failed now; in holdover, of the bound from
 // now on.
 type ForecastPoint struct {
-	AfterSeconds float64 `json:"after_seconds"`
-	BoundSeconds float64 `json:"bound_seconds"`
+	AfterSeconds float64 `json:"after_seconds"` // from now
+	BoundSeconds float64 `json:"bound_seconds"` // the error would be at most this
 }
 
 // StabilityPoint is how stable the undisciplined oscillator is over one averaging time (IEEE 1139).
 type StabilityPoint struct {
-	TauSeconds  float64  `json:"tau_seconds"`
-	ADEVRatio   float64  `json:"adev_ratio"`
+	TauSeconds  float64  `json:"tau_seconds"`  // averaging time
+	ADEVRatio   float64  `json:"adev_ratio"`   // overlapping Allan deviation
 	MDEVRatio   *float64 `json:"mdev_ratio"`   // null = too few samples
 	TDEVSeconds *float64 `json:"tdev_seconds"` // null = too few samples
 }

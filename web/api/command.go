@@ -28,24 +28,24 @@ func Commands() []string {
 // Command is one thing a unit is asked to do. It is plain data, so that it can be carried into another process; what is
 // not for the command of this Name is not looked at.
 type Command struct {
-	Name   string    `json:"command"`
+	Name   string    `json:"command"`          // one of Commands
 	By     string    `json:"by,omitempty"`     // the account that asks; whoever takes a command from outside fills it in
 	Text   string    `json:"text,omitempty"`   // a whole configuration file
 	Set    []Setting `json:"set,omitempty"`    // fields to change in Text
 	Digest string    `json:"digest,omitempty"` // of the file that the change began with: another one meanwhile is a conflict
 	Trial  string    `json:"trial,omitempty"`  // the trial that is confirmed or given up
-	Fault  *Fault    `json:"fault,omitempty"`
+	Fault  *Fault    `json:"fault,omitempty"`  // of the simulated board
 }
 
 // Setting is one field of the configuration as a person writes it.
 type Setting struct {
-	Key   string `json:"key"` // section.name
-	Value string `json:"value"`
+	Key   string `json:"key"`   // section.name
+	Value string `json:"value"` // of a list one item a line
 }
 
 // Fault is a fault of the simulated board.
 type Fault struct {
-	Name       string  `json:"name"`
+	Name       string  `json:"name"`        // one of the simulated board's
 	ForSeconds float64 `json:"for_seconds"` // 0 = until another command ends it
 	BySeconds  float64 `json:"by_seconds"`  // its size, where it has one
 	End        bool    `json:"end"`         // it ends now
@@ -63,9 +63,9 @@ const (
 
 // Result is what became of a command.
 type Result struct {
-	State   State          `json:"state"`   // 0 failed, 1 ok, 2 in progress
-	Message string         `json:"message"` // why it failed, or what it waits for; "" when there is nothing to say
-	Config  *Configuration `json:"config,omitempty"`
+	State   State          `json:"state"`            // 0 failed, 1 ok, 2 in progress
+	Message string         `json:"message"`          // why it failed, or what it waits for; "" when there is nothing to say
+	Config  *Configuration `json:"config,omitempty"` // what a command about the configuration answers
 }
 
 // Configuration is the unit's file and what can be changed in it.
@@ -82,27 +82,27 @@ type Configuration struct {
 
 // Field is one field of the form.
 type Field struct {
-	Key     string   `json:"key"`     // section.name
-	Kind    string   `json:"kind"`    // text, number, flag, list or choice
-	Value   string   `json:"value"`   // as it is written in the form; of a list one item a line
-	Default string   `json:"default"` // what it is without the file
-	Choices []string `json:"choices,omitempty"`
-	Fixed   string   `json:"fixed,omitempty"` // the option of the command line that overrides the file; "" = none
+	Key     string   `json:"key"`               // section.name
+	Kind    string   `json:"kind"`              // text, number, flag, list or choice
+	Value   string   `json:"value"`             // as it is written in the form; of a list one item a line
+	Default string   `json:"default"`           // what it is without the file
+	Choices []string `json:"choices,omitempty"` // of a choice
+	Fixed   string   `json:"fixed,omitempty"`   // the option of the command line that overrides the file; "" = none
 }
 
 // Problem is one thing that is wrong with a configuration.
 type Problem struct {
 	Key  string `json:"key"`  // "" = not of one key
 	Line int    `json:"line"` // 0 = not known
-	Text string `json:"text"`
+	Text string `json:"text"` // in words
 }
 
 // Trial is a configuration that runs and is not confirmed yet.
 type Trial struct {
-	ID               string  `json:"id"`
-	By               string  `json:"by"` // the account that applied it
-	RemainingSeconds float64 `json:"remaining_seconds"`
-	Before           string  `json:"before"` // the text it reverts to
+	ID               string  `json:"id"`                // names the trial when it is confirmed or given up
+	By               string  `json:"by"`                // the account that applied it
+	RemainingSeconds float64 `json:"remaining_seconds"` // until it reverts
+	Before           string  `json:"before"`            // the text it reverts to
 }
 
 // Refuse returns the result of a command that is not carried out.
