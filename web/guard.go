@@ -16,12 +16,13 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // guard refuses what no honest viewer of this unit sends and puts the security headers on every answer.
 type guard struct {
 	names   map[string]bool
+	own     func() string // the machine's name at this moment; nil: it is in names
 	next    http.Handler
 	foreign *http.CrossOriginProtection // refuses what a page of another site makes a browser send
 }
 
-func newGuard(names []string, next http.Handler) *guard {
-	g := &guard{names: map[string]bool{"localhost": true}, next: next, foreign: http.NewCrossOriginProtection()}
+func newGuard(names []string, own func() string, next http.Handler) *guard {
+	g := &guard{names: map[string]bool{"localhost": true}, own: own, next: next, foreign: http.NewCrossOriginProtection()}
 	for _, name := range names {
 		if name != "" {
 			g.names[plainName(name)] = true
@@ -65,7 +66,12 @@ func (g *guard) knows(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
 	}
-	return g.names[plainName(host)]
+	host = plainName(host)
+	if g.names[host] || g.own == nil {
+		return g.names[host]
+	}
+	own := plainName(g.own())
+	return own != "" && (host == own || host == own+".local")
 }
 
 // plainName folds what DNS does not tell apart.

@@ -45,6 +45,9 @@ type Config struct {
 	Address string   // host:port to listen on
 	Name    string   // of the unit: the host name
 	Names   []string // further names it is asked for by; address literals and localhost always count
+	// Hostname returns the machine's name at this moment, which DHCP may have changed, or ""; nil: it stays Name. The page is
+	// then asked for by this name, alone or with .local (RFC 6762), as well.
+	Hostname func() string
 	// SecurePort is the port of -https, to be named where -http is not enough; 0: there is none.
 	SecurePort int
 	// Certificate is shown on -https; nil: nothing can be served there.
@@ -103,7 +106,7 @@ func New(config Config, unit Unit, extra ...func(io.Writer)) *Server {
 		s.audit, _ = audit.Open("")
 	}
 	s.table = s.routes()
-	s.handler = newGuard(append([]string{config.Name}, config.Names...), newTable(s, s.table))
+	s.handler = newGuard(append([]string{config.Name}, config.Names...), config.Hostname, newTable(s, s.table))
 	return s
 }
 

@@ -52,6 +52,7 @@ type Status struct {
 	HoldoverForecast    []ForecastPoint  `json:"holdover_forecast"`     // by rising after_seconds; null = not offered
 	Witnesses           []Witness        `json:"witnesses"`             // other clocks this unit asks; null = none
 	Conditions          []Condition      `json:"conditions"`            // what speaks against the receiver, the worst first; [] = nothing
+	Notices             []string         `json:"notices"`               // what was found wrong with card, settings or network, in sentences; [] = nothing
 }
 
 // Condition is one thing that speaks against the receiver.

@@ -72,6 +72,8 @@ type Config struct {
 	// Do carries out what is not the unit's own: all that outlives it. nil: nothing.
 	Do  func(context.Context, api.Command) (api.Result, error)
 	Log *slog.Logger
+	// Notices returns what is wrong with the machine around the unit, in sentences; nil: nobody knows.
+	Notices func() []string
 
 	// What a unit that is several processes has instead of its own; all nil: it is one.
 	Shared     *shared.Writer    // gets the Reference, for the process that answers NTP

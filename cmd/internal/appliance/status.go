@@ -43,6 +43,10 @@ func (u *Unit) Status() api.Status {
 			status.Addresses = append(status.Addresses, at.Addr().String())
 		}
 	}
+	status.Notices = []string{}
+	if u.cfg.Notices != nil {
+		status.Notices = append(status.Notices, u.cfg.Notices()...)
+	}
 	if powered, ok := u.board.(Powered); ok {
 		power := powered.Power()
 		status.Undervoltage, status.Throttled = power.Undervoltage, power.Throttled

@@ -310,7 +310,10 @@ func unitConfig(o options, cfg config.Config, build Build, log *slog.Logger) app
 	if err != nil {
 		log.Warn("host name unknown", "error", err)
 	}
-	u.Web = web.Config{Address: cfg.Web.HTTP, Name: host, Names: cfg.Web.Hosts, Log: log}
+	u.Web = web.Config{Address: cfg.Web.HTTP, Name: host, Names: cfg.Web.Hosts, Hostname: hostname, Log: log}
+	if host != "" {
+		u.Web.Names = append([]string{host + ".local"}, cfg.Web.Hosts...) // as multicast DNS has it
+	}
 	u.Web.Alarm = cfg.Alarm
 	if u.State != "" {
 		u.Web.Store = store.Raw(filepath.Join(string(u.State), "web"))

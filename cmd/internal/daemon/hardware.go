@@ -39,6 +39,7 @@ func newHardware(host func() board.Info, info board.Info, cfg config.Config, u *
 	addSensors(h, u.Log)
 	addLight(h, u.Log)
 	addRTC(u)
+	u.Notices = newNotices(bootReport).now
 	u.Log.Info("board found", "model", h.BoardName, "latency", latency.Bias, "latency_range", latency.HalfRange, "device", cfg.GNSS.Device)
 	return h
 }
