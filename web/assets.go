@@ -47,7 +47,7 @@ func newAssets() *assets {
 	}
 	a.site.Style = add("page.css", "text/css; charset=utf-8")
 	a.form = add("form.css", "text/css; charset=utf-8")
-	a.site.Script = add("page.js", "text/javascript; charset=utf-8")
+	a.site.Scripts = []string{add("page.js", "text/javascript; charset=utf-8")}
 	a.site.Icon = add("timeball.svg", "image/svg+xml")
 	a.site.Build = hex.EncodeToString(all.Sum(nil)[:6])
 	return a

@@ -253,7 +253,7 @@ func (s *Server) acknowledge(w http.ResponseWriter, r *http.Request) {
 		result = api.Refuse("%v", err)
 	}
 	s.did(r, "event-acknowledge", fmt.Sprintf("event %d", id), err)
-	s.answerForm(w, r, result)
+	s.answerForm(w, r, result, "/#events")
 }
 
 // testChannel takes a form with the name of a channel.
@@ -264,13 +264,13 @@ func (s *Server) testChannel(w http.ResponseWriter, r *http.Request) {
 		err = errors.New(result.Message)
 	}
 	s.did(r, "event-test", "", err)
-	s.answerForm(w, r, result)
+	s.answerForm(w, r, result, "/#events")
 }
 
-// answerForm answers a program with the result, and the page's form with the page, where the result shows.
-func (s *Server) answerForm(w http.ResponseWriter, r *http.Request, result api.Result) {
+// answerForm answers a program with the result, and the page's form with the place on the page where the result shows.
+func (s *Server) answerForm(w http.ResponseWriter, r *http.Request, result api.Result, page string) {
 	if r.PostFormValue("from") == "page" {
-		http.Redirect(w, r, "/#events", http.StatusSeeOther)
+		http.Redirect(w, r, page, http.StatusSeeOther)
 		return
 	}
 	if result.State == api.Failed {

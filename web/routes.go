@@ -24,6 +24,9 @@ func (s *Server) routes() []Route {
 		{Method: "GET", Path: "/api/v1/stream", Policy: Public, Handle: s.stream},
 		{Method: "GET", Path: "/api/v1/now", Policy: Public, Handle: s.now},
 		{Method: "GET", Path: "/api/v1/openapi.json", Policy: Public, Handle: s.openAPI},
+		{Method: "GET", Path: "/api/v1/clients", Policy: Public, Handle: s.clients},
+		{Method: "GET", Path: "/api/v1/faults", Policy: Public, Handle: s.faults},
+		{Method: "POST", Path: "/api/v1/faults", Policy: Admin, Handle: s.fault},
 		{Method: "GET", Path: "/metrics", Policy: Public, Handle: s.metrics},
 	}
 	return slices.Concat(routes, s.pastRoutes(), s.eventRoutes(), s.doorRoutes())
@@ -57,12 +60,14 @@ func (s *Server) site() page.Site {
 }
 
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
-	var b bytes.Buffer
-	if err := page.Write(&b, s.site(), s.snapshot()); err != nil {
+	k := s.look(r)
+	html, err := s.live.whole(k)
+	if err != nil {
 		s.fail(w, "page", err)
 		return
 	}
-	write(w, r, "text/html; charset=utf-8", b.Bytes(), nil)
+	rememberLang(w, r, k.lang)
+	write(w, r, "text/html; charset=utf-8", html, nil)
 }
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) {

@@ -35,6 +35,10 @@ type Unit interface {
 	// Now returns the interval that contains UTC at the moment of the call, in nanoseconds of the Unix scale, and the mode.
 	// Both ends are nil while there is no bound.
 	Now() (earliest, latest *int64, mode string)
+	// Clients returns who has asked for the time.
+	Clients() api.Clients
+	// Faults returns what can be made to go wrong, nil on a real board.
+	Faults() *api.Faults
 	// Do carries out a command, or begins to: the result says so. It may take until ctx ends. An error means that the unit
 	// was not reached; what it refuses is a result with its reason.
 	Do(ctx context.Context, c api.Command) (api.Result, error)
@@ -68,7 +72,7 @@ const (
 	eventTimeout   = 5 * time.Second // for writing one event: a slower viewer is dropped
 	stopTimeout    = 2 * time.Second
 	maxHeader      = 8 << 10 // bytes
-	maxStreams     = 32
+	maxStreams     = 64
 	maxConnections = 256
 	maxPerAddress  = 48 // connections: a few browsers with six each
 )
@@ -86,6 +90,7 @@ type Server struct {
 	table    []Route
 	door     *auth.Door
 	audit    *audit.Log
+	live     *live
 	// identify finds out who sent a request over TLS.
 	identify func(http.ResponseWriter, *http.Request) Visitor
 	log      *slog.Logger
@@ -105,6 +110,7 @@ func New(config Config, unit Unit, extra ...func(io.Writer)) *Server {
 	if s.audit == nil {
 		s.audit, _ = audit.Open("")
 	}
+	s.live = newLive(s)
 	s.table = s.routes()
 	s.handler = newGuard(append([]string{config.Name}, config.Names...), config.Hostname, newTable(s, s.table))
 	return s

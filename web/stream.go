@@ -1,17 +1,13 @@
 package web
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
 	"time"
-
-	"timeball/web/api"
-	"timeball/web/page"
 )
 
-// stream sends the status once a second as server-sent events until the viewer leaves, is too slow, or the server ends.
-// With "?page" each one is followed by an event "page" with the parts of the page that have changed.
+// stream sends the status once a second as server-sent events until the viewer leaves, is too slow, or the server ends. A
+// reader that lost its connection names the last event it has and gets what it has missed of the last minute. With
+// "?page" each status is followed by an event "page" with the parts of the page that have changed.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	select {
 	case s.streams <- struct{}{}:
@@ -25,21 +21,23 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	v := &viewer{w: w, control: http.NewResponseController(w), follows: r.URL.Query().Has("page"), sent: map[string]string{}}
+	v := &viewer{w: w, control: http.NewResponseController(w), live: s.live, follows: r.URL.Query().Has("page"), look: s.look(r)}
 	// The limit on reading was for the request; a stream has nothing more to read, and the limit would end it.
 	if err := v.control.SetReadDeadline(time.Time{}); err != nil {
 		s.fail(w, "stream", err)
 		return
 	}
-	every := time.NewTicker(time.Second)
-	defer every.Stop()
+	v.resume(r.Header.Get("Last-Event-ID"))
+	next := time.NewTimer(0)
+	defer next.Stop()
 	for {
-		if err := v.send(s.site(), s.snapshot()); err != nil {
+		if err := v.send(); err != nil {
 			s.log.Debug("stream ended", "viewer", r.RemoteAddr, "error", err)
 			return
 		}
+		next.Reset(s.live.wait())
 		select {
-		case <-every.C:
+		case <-next.C:
 		case <-r.Context().Done():
 			return
 		}
@@ -50,58 +48,45 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 type viewer struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
-	follows bool              // the page, not only the status
-	sent    map[string]string // parts as the viewer has them
-	b       bytes.Buffer
+	live    *live
+	look    look
+	follows bool   // the page, not only the status
+	missed  []byte // events from before the connection
+	page    *frame // as the viewer has it; nil: none yet
+	text    []byte
 }
 
-// send writes what is new and returns an error when the viewer does not take it in time.
-func (v *viewer) send(site page.Site, status api.Status) error {
-	v.b.Reset()
-	if err := v.event("", status); err != nil {
-		return err
-	}
+// resume prepares what a reader has missed. A page needs none of it: it gets all its parts.
+func (v *viewer) resume(lastEventID string) {
 	if v.follows {
-		event, err := page.Follow(site, status)
+		return
+	}
+	for _, m := range v.live.since(lastEventID) {
+		v.missed = append(v.missed, m.event...)
+	}
+}
+
+// send writes what is new, at once, and returns an error when the viewer does not take it in time.
+func (v *viewer) send() error {
+	text := append(v.text[:0], v.missed...)
+	v.missed = nil
+	text = append(text, v.live.moment().event...)
+	if v.follows {
+		f, err := v.live.frame(v.look)
 		if err != nil {
 			return err
 		}
-		v.keepNew(event.Parts)
-		if err := v.event("page", event); err != nil {
-			return err
+		if f != v.page {
+			text = append(text, f.after(v.page)...)
+			v.page = f
 		}
 	}
+	v.text = text
 	if err := v.control.SetWriteDeadline(time.Now().Add(eventTimeout)); err != nil {
 		return err
 	}
-	if _, err := v.w.Write(v.b.Bytes()); err != nil {
+	if _, err := v.w.Write(text); err != nil {
 		return err
 	}
 	return v.control.Flush()
-}
-
-// event adds one event; JSON has no line breaks, so one data line holds it.
-func (v *viewer) event(name string, data any) error {
-	if name != "" {
-		v.b.WriteString("event: " + name + "\n")
-	}
-	v.b.WriteString("data: ")
-	e := json.NewEncoder(&v.b)
-	e.SetEscapeHTML(false) // no browser takes an event for HTML, and the parts are full of it
-	if err := e.Encode(data); err != nil {
-		return err
-	}
-	v.b.WriteByte('\n')
-	return nil
-}
-
-// keepNew removes the parts that the viewer already has.
-func (v *viewer) keepNew(parts map[string]string) {
-	for id, html := range parts {
-		if v.sent[id] == html {
-			delete(parts, id)
-			continue
-		}
-		v.sent[id] = html
-	}
 }

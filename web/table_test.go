@@ -38,6 +38,10 @@ var policies = map[string]Policy{
 	"GET /api/v1/now":              Public,
 	"GET /metrics":                 Public,
 
+	"GET /api/v1/clients": Public,
+	"GET /api/v1/faults":  Public,
+	"POST /api/v1/faults": Admin,
+
 	"GET /api/v1/history":     Public,
 	"GET /api/v1/history.csv": Public,
 

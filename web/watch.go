@@ -31,15 +31,16 @@ func (s *Server) Watch(ctx context.Context) error {
 // follow looks once a second.
 func (s *Server) follow(ctx context.Context) {
 	began := time.Now()
-	every := time.NewTicker(time.Second)
-	defer every.Stop()
+	next := time.NewTimer(0)
+	defer next.Stop()
 	for ctx.Err() == nil {
 		now := time.Now()
-		status := s.snapshot()
+		status := s.live.moment().status // of this second, which readers who lose their connection get later
 		s.past.add(now.Sub(began), now.Unix(), &status)
 		s.happened.look(now.Sub(began), &status)
+		next.Reset(s.live.wait())
 		select {
-		case <-every.C:
+		case <-next.C:
 		case <-ctx.Done():
 		}
 	}

@@ -41,6 +41,10 @@ func (u *fakeUnit) Now() (earliest, latest *int64, mode string) {
 	return new(int64(1795269694000000001)), new(int64(1795269694000003737)), u.status.Mode
 }
 
+func (u *fakeUnit) Clients() api.Clients { return api.Clients{Clients: []api.Client{}} }
+
+func (u *fakeUnit) Faults() *api.Faults { return nil }
+
 func (u *fakeUnit) Do(context.Context, api.Command) (api.Result, error) {
 	return api.Refuse("a unit of a test does nothing"), nil
 }
@@ -69,7 +73,7 @@ func TestRoutesAnswerWithTheirTypeAndHeaders(t *testing.T) {
 		{"/api/v1/now", "application/json", `{"earliest_unix_nanoseconds":1795269694000000001,"latest_unix_nanoseconds":1795269694000003737,"mode":"locked"}`},
 		{"/metrics", "text/plain; version=0.0.4; charset=utf-8", "timeball_extra_total 1\n"},
 		{s.assets.site.Style, "text/css; charset=utf-8", "--paper"},
-		{s.assets.site.Script, "text/javascript; charset=utf-8", "EventSource"},
+		{s.assets.site.Scripts[0], "text/javascript; charset=utf-8", "EventSource"},
 		{s.assets.site.Icon, "image/svg+xml", "<svg"},
 	}
 	for _, tt := range tests {
@@ -246,7 +250,7 @@ func TestStreamSendsOneStatusASecond(t *testing.T) {
 			t.Errorf("11 events in %v, want one at once and then one a second", after)
 		}
 		var status api.Status
-		text, ok := strings.CutPrefix(event, "data: ")
+		text, ok := dataOf(event)
 		if err := json.Unmarshal([]byte(text), &status); err != nil || !ok || status.Mode != "locked" || !strings.HasSuffix(event, "\n\n") {
 			t.Errorf("event %q: %v", event, err)
 		}
@@ -262,10 +266,10 @@ func TestStreamSendsOnlyPartsThatChanged(t *testing.T) {
 		w := newWire(10)
 		ended := follow(ctx, s, w, "/api/v1/stream?page")
 		first, second := pageParts(t, <-w.events), pageParts(t, <-w.events)
-		if first["verdict-part"] == "" || first["ntp"] == "" {
+		if first["verdict-part"] == "" || first["ntp-head"] == "" {
 			t.Errorf("the first event lacks parts: %d", len(first))
 		}
-		if second["loop"] == "" || second["verdict-part"] != "" {
+		if second["loop-head"] == "" || second["verdict-part"] != "" {
 			t.Errorf("the second event has %d parts, want the loop and not the verdict", len(second))
 		}
 		cancel()
@@ -273,9 +277,20 @@ func TestStreamSendsOnlyPartsThatChanged(t *testing.T) {
 	})
 }
 
+// dataOf returns the data of the first event.
+func dataOf(events string) (string, bool) {
+	for line := range strings.Lines(events) {
+		if text, ok := strings.CutPrefix(line, "data: "); ok {
+			return text, true
+		}
+	}
+	return "", false
+}
+
 func pageParts(t *testing.T, events string) map[string]string {
 	t.Helper()
-	_, text, _ := strings.Cut(events, "event: page\ndata: ")
+	_, text, _ := strings.Cut(events, "event: page\n")
+	text, _ = dataOf(text)
 	var page struct{ Parts map[string]string }
 	if err := json.Unmarshal([]byte(text), &page); err != nil {
 		t.Fatalf("%v in %.200s", err, events)

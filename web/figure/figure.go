@@ -176,6 +176,22 @@ func Span(seconds float64) string {
 	return Unknown
 }
 
+// Decimal writes a plain number with a fixed number of decimals: "−1 234.5".
+func Decimal(v float64, places int) string {
+	if !finite(v) {
+		return Unknown
+	}
+	return decimal(v, places)
+}
+
+// Signed puts a plus before a number above zero that Decimal wrote.
+func Signed(text string) string {
+	if text == Unknown {
+		return text
+	}
+	return signed(text)
+}
+
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // signed puts the sign on a number decimal wrote; zero has none.

@@ -23,6 +23,7 @@ type dial struct {
 	Major, Minor string // paths of the graduation
 	Labels       []dialLabel
 	Track        string // path of the whole scale
+	Limit        string // path of what is not served, "" where no limit is known
 	Arc          string // path from the least error to the bound, "" without a bound
 	HasHand      bool
 	Hand         float64 // degrees clockwise from the top
@@ -43,16 +44,22 @@ type dialMark struct {
 	Angle float64
 }
 
-func newDial(s api.Status) dial {
-	d := face
-	d.Reading = "no bound"
-	if words := boundWords(s); words != "" {
+func (m maker) dial() dial {
+	d, s := face, m.s
+	d.Reading = m.Say("no-bound")
+	if words := m.boundWords(); words != "" {
 		d.Reading, d.HasHand, d.Hand = words, true, dialAngle(*s.BoundSeconds)
-		d.Arc = arcPath(dialFirst, d.Hand)
+		d.Arc = arc(dialFirst, d.Hand, dialArc)
 	}
-	d.Description = "Dial from 10 nanoseconds to 100 milliseconds, logarithmic. Bound: " + d.Reading + "."
-	if hour, ok := forecastAt(s, 3600); ok && d.HasHand && s.Mode == verdict.Holdover {
+	d.Description = m.Say("dial.describe", "bound", d.Reading)
+	if hour, ok := m.forecastAt(3600); ok && d.HasHand && s.Mode == verdict.Holdover {
 		d.HasForecast, d.Forecast = true, dialAngle(hour)
+	}
+	if s.LimitSeconds != nil {
+		d.Limit = arc(dialAngle(*s.LimitSeconds), dialFirst+dialSweep, dialArc)
+	}
+	if off, ok := contradiction(s); ok {
+		d.Marks = append(d.Marks, dialMark{"cross", dialAngle(off)})
 	}
 	for _, m := range []struct {
 		name  string
@@ -96,7 +103,7 @@ var face = func() dial {
 		}
 	}
 	d.Major, d.Minor = major.String(), minor.String()
-	d.Track = arcPath(dialFirst, dialFirst+dialSweep)
+	d.Track = arc(dialFirst, dialFirst+dialSweep, dialArc)
 	return d
 }()
 
@@ -114,16 +121,32 @@ func line(b *strings.Builder, angle, from, to float64) {
 	fmt.Fprintf(b, "M%s %sL%s %s", px(x1), px(y1), px(x2), px(y2))
 }
 
-// arcPath returns the arc of the scale between two angles, "" when it has no length.
-func arcPath(from, to float64) string {
+// arc returns a part of a circle between two angles, "" when it has no length.
+func arc(from, to, radius float64) string {
 	if to-from < 0.1 {
 		return ""
 	}
-	x1, y1 := polar(from, dialArc)
-	x2, y2 := polar(to, dialArc)
+	x1, y1 := polar(from, radius)
+	x2, y2 := polar(to, radius)
 	large := 0
 	if to-from > 180 {
 		large = 1
 	}
-	return fmt.Sprintf("M%s %sA%g %g 0 %d 1 %s %s", px(x1), px(y1), dialArc, dialArc, large, px(x2), px(y2))
+	return fmt.Sprintf("M%s %sA%g %g 0 %d 1 %s %s", px(x1), px(y1), radius, radius, large, px(x2), px(y2))
+}
+
+// contradiction returns by how much witnesses say that a unit in quarantine is wrong: the least of them, so that it is not
+// made worse than all agree on.
+func contradiction(s api.Status) (off float64, ok bool) {
+	if s.Mode != verdict.Quarantine {
+		return 0, false
+	}
+	for _, w := range s.Witnesses {
+		if w.State == "disagrees" && w.OffsetSeconds != nil {
+			if by := math.Abs(*w.OffsetSeconds); !ok || by < off {
+				off, ok = by, true
+			}
+		}
+	}
+	return off, ok
 }

@@ -1,9 +1,10 @@
-// Package page turns a unit's status into the HTML of its page.
+// Package page turns what a unit says of itself into the HTML of its page.
 //
 // The page is complete without scripts. It is made of parts, each an element with an id, and the same templates make the
 // whole page and the single parts that a running page replaces: figures are written in one place. Each panel asks one
-// question and answers it in words before it shows anything. What a unit or a receiver says is text and is escaped.
-// Nothing here reads a clock, and a status that knows nothing makes a page that says so.
+// question and answers it in words before it shows anything; behind every plot is a table with its figures. All words come
+// from web/words, in the language asked for. What a unit or a receiver says is text and is escaped. Nothing here reads a
+// clock, and a status that knows nothing makes a page that says so.
 package page
 
 import (
@@ -15,154 +16,135 @@ import (
 	"strings"
 
 	"timeball/web/api"
-	"timeball/web/figure"
-	"timeball/web/verdict"
+	"timeball/web/words"
 )
 
 // Site is what does not change while the unit runs.
 type Site struct {
-	Name   string // of the unit, as its clients know it
-	Script string // URL
-	Style  string // URL
-	Icon   string // URL
-	Build  string // changes with templates and assets: a page of another build loads itself anew
+	Name    string // of the unit, as its clients know it
+	Scripts []string
+	Style   string // URL
+	Icon    string // URL
+	Build   string // changes with templates and assets: a page of another build loads itself anew
+	Links   []Link // of the head line, after the languages
+}
+
+// Link is a way to another page.
+type Link struct{ Key, URL string } // Key is of web/words
+
+// Data is what one page shows. A nil pointer is a figure that is not there (yet); the panel says so.
+type Data struct {
+	Status  api.Status
+	Lang    words.Lang
+	Span    string       // of the history: hour, day or month
+	History *api.History // of that span
+	Clients *api.Clients
+	Faults  *api.Faults // of a simulated board
+	Secure  string      // URL of the page where changes are made; "" = here
 }
 
 // Event is what a running page needs to follow the unit.
 type Event struct {
-	Build  string            `json:"build"`
-	State  string            `json:"state"`
-	Title  string            `json:"title"`
-	Panels string            `json:"panels"` // ids of the panels, in order
-	Parts  map[string]string `json:"parts"`  // HTML inside the element of that id
+	Build string            `json:"build"`
+	State string            `json:"state"`
+	Title string            `json:"title"`
+	Parts map[string]string `json:"parts"` // HTML inside the element of that id
 }
 
-// Panel is one question and its answer. In Answer and Facts, **text** is bold.
+// Panel is one question and its answer. In Answer, **text** is bold.
 type Panel struct {
 	No              int
 	ID              string
 	Title, Question string
 	Answer          string
+	Gauge           *gauge
 	Facts           []Fact
 	Mark            string // shape that the index shows beside it: octagon, triangle, ring or none
-	Body            any
-}
-
-// Kind names the template that shows the body.
-func (p Panel) Kind() string {
-	switch p.Body.(type) {
-	case budget:
-		return "budget"
-	case ruler:
-		return "ruler"
-	case forecast:
-		return "forecast"
-	case sky:
-		return "sky"
-	case facts:
-		return "facts"
-	case conditions:
-		return "conditions"
-	}
-	return "empty"
+	MarkWords       string // what the shape says
+	Blocks          []Block
 }
 
 // Fact is one line of figures.
 type Fact struct{ Name, Value string }
 
+// Block is a piece of a panel's body: a part of its own, so that only what changes is sent.
+type Block struct {
+	ID   string
+	Half bool // beside another one where there is room
+	Body any
+}
+
+// Kind names the template that shows the body.
+func (b Block) Kind() string {
+	switch b.Body.(type) {
+	case budget:
+		return "budget"
+	case ruler:
+		return "ruler"
+	case chart:
+		return "chart"
+	case sky:
+		return "sky"
+	case table:
+		return "sheet"
+	case faults:
+		return "faults"
+	}
+	return "empty"
+}
+
+// empty says what will be where nothing is yet, and when.
+type empty struct{ Title, Text string }
+
 //go:embed templates/*.html
 var files embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{"bold": bold, "px": px}).ParseFS(files, "templates/*.html"))
+// templates are the same files in each language.
+var templates = func() map[words.Lang]*template.Template {
+	all := map[words.Lang]*template.Template{}
+	for _, lang := range words.Langs {
+		w := words.In(lang)
+		functions := template.FuncMap{"bold": bold, "px": px, "t": w.Say, "level": levelName}
+		all[lang] = template.Must(template.New("").Funcs(functions).ParseFS(files, "templates/*.html"))
+	}
+	return all
+}()
 
-// Write writes the whole page for s.
-func Write(w io.Writer, site Site, s api.Status) error {
-	return templates.ExecuteTemplate(w, "page", newView(site, s))
+// Write writes the whole page.
+func Write(w io.Writer, site Site, d Data) error {
+	v := newView(site, d)
+	return templates[v.Lang].ExecuteTemplate(w, "page", v)
 }
 
-// Follow returns what a running page needs for s: every part.
-func Follow(site Site, s api.Status) (Event, error) {
-	v := newView(site, s)
-	e := Event{Build: site.Build, State: v.Verdict.State, Title: v.Title, Panels: v.PanelIDs(), Parts: map[string]string{}}
-	parts := map[string]any{"verdict-part": v, "index-part": v, "foot-part": v}
-	for _, p := range v.Panels {
-		parts[p.ID] = p
-	}
+// Follow returns what a running page needs: every part.
+func Follow(site Site, d Data) (Event, error) {
+	v := newView(site, d)
+	e := Event{Build: site.Build, State: v.Verdict.State, Title: v.Title, Parts: map[string]string{}}
 	var b bytes.Buffer
-	for id, data := range parts {
-		name := id
-		if _, ok := data.(Panel); ok {
-			name = "panel"
-		}
+	part := func(id, name string, data any) error {
 		b.Reset()
-		if err := templates.ExecuteTemplate(&b, name, data); err != nil {
-			return Event{}, fmt.Errorf("page: part %s: %w", id, err)
+		if err := templates[v.Lang].ExecuteTemplate(&b, name, data); err != nil {
+			return fmt.Errorf("page: part %s: %w", id, err)
 		}
 		e.Parts[id] = b.String()
+		return nil
 	}
-	return e, nil
-}
-
-// view is what the templates see.
-type view struct {
-	Site    Site
-	Status  api.Status
-	Verdict verdict.Verdict
-	Title   string
-	Before  string // of the verdict's text, up to the bound
-	After   string
-	For     string // how long the mode has lasted
-	Note    string // what follows from the verdict, in one or two sentences
-	Served  bool
-	Marks   []mark
-	Dial    dial
-	Clock   clockFace
-	Panels  []Panel
-	Uptime  string
-}
-
-func newView(site Site, s api.Status) view {
-	v := view{Site: site, Status: s, Verdict: verdict.Of(s), Served: verdict.Served(s), Uptime: figure.Span(s.UptimeSeconds)}
-	v.Before = v.Verdict.Text
-	if v.Verdict.Bound != "" {
-		v.Before, v.After, _ = strings.Cut(v.Verdict.Text, v.Verdict.Bound)
-	}
-	v.Title = strings.TrimSuffix(v.Verdict.Lead, ":")
-	if bound := boundWords(s); v.Served && bound != "" {
-		v.Title += ", " + bound
-	}
-	v.Title += " · " + site.Name
-	if s.ModeSeconds >= 1 {
-		v.For = figure.Span(s.ModeSeconds)
-	}
-	v.Note = note(s)
-	v.Marks = marks(s)
-	v.Dial = newDial(s)
-	v.Clock = newClockFace(s)
-	v.Panels = panels(s)
-	return v
-}
-
-// PanelIDs returns the ids of the panels, parted by spaces.
-func (v view) PanelIDs() string {
-	var ids []string
-	for _, p := range v.Panels {
-		ids = append(ids, p.ID)
-	}
-	return strings.Join(ids, " ")
-}
-
-// panels returns the panels a status has something to say in, numbered.
-func panels(s api.Status) []Panel {
-	all := []*Panel{budgetPanel(s), loopPanel(s), oscillatorPanel(s), holdoverPanel(s), skyPanel(s), conditionsPanel(s), ntpPanel(s), witnessPanel(s), simPanel(s)}
-	var shown []Panel
-	for _, p := range all {
-		if p != nil {
-			p.No = len(shown) + 1
-			shown = append(shown, *p)
+	for _, name := range []string{"verdict-part", "alarms-part", "index-part", "foot-part"} {
+		if err := part(name, name, v); err != nil {
+			return Event{}, err
 		}
 	}
-	return shown
+	for _, p := range v.Panels {
+		if err := part(p.ID+"-head", "head", p); err != nil {
+			return Event{}, err
+		}
+		for _, block := range p.Blocks {
+			if err := part(block.ID, "block", block); err != nil {
+				return Event{}, err
+			}
+		}
+	}
+	return e, nil
 }
 
 // run is a piece of text in one weight.

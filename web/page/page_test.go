@@ -10,11 +10,12 @@ import (
 	"testing"
 
 	"timeball/web/api"
+	"timeball/web/words"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-var site = Site{Name: "tb-a", Script: "/s.js", Style: "/s.css", Icon: "/i.svg", Build: "b1"}
+var site = Site{Name: "tb-a", Scripts: []string{"/s.js"}, Style: "/s.css", Icon: "/i.svg", Build: "b1"}
 
 func lockedStatus() api.Status {
 	s := api.Status{
@@ -64,10 +65,50 @@ func statuses() map[string]api.Status {
 	return map[string]api.Status{"locked": locked, "holdover": holdover, "acquiring": acquiring, "nobound": nobound, "quarantine": quarantine, "zero": {}}
 }
 
-func render(t *testing.T, s api.Status) string {
+// pastOf is an hour with a gap in it.
+func pastOf() *api.History {
+	h := &api.History{Span: "hour", StepSeconds: 60, Series: map[string]api.Column{}}
+	for i := range 60 {
+		if i < 20 || i > 24 {
+			h.UnixSeconds = append(h.UnixSeconds, 1795266000+60*int64(i))
+		}
+	}
+	for name, of := range map[string]func(float64) float64{
+		"offset_seconds":          func(x float64) float64 { return 100e-9 * math.Sin(x) },
+		"frequency_ratio":         func(x float64) float64 { return -7.35e-6 + 2e-8*x },
+		"temperature_celsius":     func(x float64) float64 { return 47 + x/10 },
+		"ntp_answered_per_second": func(x float64) float64 { return 10 * x },
+	} {
+		var c api.Column
+		for i := range h.UnixSeconds {
+			v := float32(of(float64(i)))
+			c.Min, c.Median, c.Max = append(c.Min, v*0.9), append(c.Median, v), append(c.Max, v*1.2)
+		}
+		h.Series[name] = c
+	}
+	h.Series["offset_seconds"].Median[3] = float32(math.NaN())
+	return h
+}
+
+// dataOf is all that a page of a status shows.
+func dataOf(s api.Status, lang words.Lang) Data {
+	d := Data{Status: s, Lang: lang, Span: "hour", History: pastOf()}
+	d.Clients = &api.Clients{Known: 1287, Clients: []api.Client{
+		{Address: "10.4.0.21", Requests: 611000, FirstSeconds: 86400, LastSeconds: 1, IntervalSeconds: new(0.9), Version: 4, Mode: 3, Interleaved: true},
+		{Address: "<b>::1</b>", Requests: 1, Limited: 1, Version: 3},
+	}}
+	if s.Simulated {
+		d.Faults = &api.Faults{Faults: []api.FaultState{{Name: "antenna-open", SinceSeconds: new(47.0)}, {Name: "flood", Once: true}, {Name: "<b>new</b>", Text: "<i>"}}}
+	}
+	return d
+}
+
+func render(t *testing.T, s api.Status) string { return renderIn(t, s, words.English) }
+
+func renderIn(t *testing.T, s api.Status, lang words.Lang) string {
 	t.Helper()
 	var b strings.Builder
-	if err := Write(&b, site, s); err != nil {
+	if err := Write(&b, site, dataOf(s, lang)); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -76,7 +117,11 @@ func render(t *testing.T, s api.Status) string {
 func TestPageIsAsReviewed(t *testing.T) {
 	for name, status := range statuses() {
 		t.Run(name, func(t *testing.T) {
-			got := render(t, status)
+			lang := words.English
+			if name == "holdover" {
+				lang = words.Chinese
+			}
+			got := renderIn(t, status, lang)
 			file := filepath.Join("testdata", name+".golden")
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -154,23 +199,78 @@ func TestPageSurvivesAnything(t *testing.T) {
 	}
 }
 
+var partID = regexp.MustCompile(`<(?:section|div|nav|header|footer) id="([a-z-]+)"`)
+
 func TestFollowHasThePartsOfThePage(t *testing.T) {
 	for name, status := range statuses() {
-		whole := render(t, status)
-		event, err := Follow(site, status)
+		for _, lang := range words.Langs {
+			whole := renderIn(t, status, lang)
+			event, err := Follow(site, dataOf(status, lang))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for id, html := range event.Parts {
+				if !strings.Contains(whole, `id="`+id+`"`) || !strings.Contains(whole, ">"+html+"</") {
+					t.Errorf("%s: part %s is not in the page as it is", name, id)
+				}
+			}
+			for _, m := range partID.FindAllStringSubmatch(whole, -1) {
+				if _, ok := event.Parts[m[1]]; !ok && !strings.Contains(whole, `<section id="`+m[1]+`" class="panel"`) {
+					t.Errorf("%s: the page has a part %s that does not follow the unit", name, m[1])
+				}
+			}
+			if !strings.Contains(whole, `data-state="`+event.State+`"`) {
+				t.Errorf("%s: state %q is not that of the page", name, event.State)
+			}
+		}
+	}
+}
+
+// Every key that templates and code ask for by name is in the catalogue.
+func TestEveryWordIsInTheCatalogue(t *testing.T) {
+	asked := regexp.MustCompile(`(?:\b(?:Say|Count)\(|[{( ]t )"([a-z][a-z.0-9 -]*[a-z0-9])"`)
+	files, _ := filepath.Glob("*.go")
+	more, _ := filepath.Glob("templates/*.html")
+	seen := 0
+	for _, file := range append(files, more...) {
+		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := strings.Count(whole, "<section") + strings.Count(whole, "<nav") + strings.Count(whole, "<footer"); len(event.Parts) != want {
-			t.Errorf("%s: %d parts, want %d", name, len(event.Parts), want)
-		}
-		for id, html := range event.Parts {
-			if !strings.Contains(whole, `id="`+id+`"`) || !strings.Contains(whole, ">"+html+"</") {
-				t.Errorf("%s: part %s is not in the page as it is", name, id)
+		for _, m := range asked.FindAllStringSubmatch(string(text), -1) {
+			seen++
+			if !words.Has(m[1]) {
+				t.Errorf("%s asks for %q, which the catalogue does not have", file, m[1])
 			}
 		}
-		if !strings.Contains(whole, `data-panels="`+event.Panels+`"`) || !strings.Contains(whole, `data-state="`+event.State+`"`) {
-			t.Errorf("%s: panels %q or state %q are not those of the page", name, event.Panels, event.State)
+	}
+	if seen < 150 {
+		t.Errorf("%d words found: the test does not see how they are asked for", seen)
+	}
+}
+
+// A key that is put together in the code would show as it is.
+func TestPageShowsNoKeys(t *testing.T) {
+	key := regexp.MustCompile(`>[a-z-]+(?:\.[a-z-]+)+<|\{[a-z]+\}`)
+	for name, status := range statuses() {
+		for _, lang := range words.Langs {
+			if found := key.FindString(strings.ReplaceAll(renderIn(t, status, lang), "ntp.example.org", "")); found != "" {
+				t.Errorf("%s in %s: %q is on the page", name, lang, found)
+			}
+		}
+	}
+}
+
+// A page in Chinese has no English sentences but what it quotes.
+func TestChinesePageIsChinese(t *testing.T) {
+	tags := regexp.MustCompile(`(?s)<script.*?</script>|<[^>]*>`)
+	english := regexp.MustCompile(`[A-Za-z]{3,} [A-Za-z]{3,} [A-Za-z]{3,}`)
+	for name, status := range statuses() {
+		text := tags.ReplaceAllString(renderIn(t, status, words.Chinese), "\n")
+		for _, found := range english.FindAllString(text, -1) {
+			if !strings.Contains("both neighbours say it is off the antenna has been gone since all are equally strong the receiver hears", found[:8]) {
+				t.Errorf("%s: %q", name, found)
+			}
 		}
 	}
 }
@@ -188,6 +288,7 @@ func TestDialAngle(t *testing.T) {
 
 func TestForecastNeverPromisesLess(t *testing.T) {
 	s := lockedStatus()
+	forecastAt := func(s api.Status, after float64) (float64, bool) { return maker{s: s}.forecastAt(after) }
 	if got, ok := forecastAt(s, 1800); !ok || got != 9.2e-6 {
 		t.Errorf("forecast after half an hour = %g, %v, want that of the next point, 9.2e-6", got, ok)
 	}
@@ -229,7 +330,8 @@ func TestBudgetNamesItsGreatestCause(t *testing.T) {
 	}
 	for _, tt := range tests {
 		s := api.Status{BoundReferenceSeconds: &tt.reference, BoundCaptureSeconds: &tt.capture, BoundPulseSeconds: &tt.pulse}
-		if got := leading(boundParts(s)); got != tt.want {
+		m := maker{s: s}
+		if got := m.leading(m.boundParts()); got != tt.want {
 			t.Errorf("leading(%v) = %q, want %q", tt, got, tt.want)
 		}
 	}

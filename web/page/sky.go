@@ -60,51 +60,74 @@ const (
 	maxSeen     = 128  // satellites shown: more than any receiver tracks
 )
 
-func skyPanel(s api.Status) *Panel {
-	p := &Panel{ID: "sky", Title: "Sky", Question: "What does the antenna hear?", Answer: skyAnswer(s)}
-	if s.Receiver != nil {
-		p.Facts = append(p.Facts, Fact{"Receiver", *s.Receiver})
+func (m maker) skyPanel() Panel {
+	p := Panel{ID: "sky", Answer: m.skyAnswer(), Facts: m.skyFacts()}
+	view := Block{ID: "sky-view", Body: empty{m.Say("sky.empty.title"), m.Say("sky.empty.text")}}
+	if len(m.s.Satellites) > 0 {
+		view.Body = m.newSky(m.s.Satellites[:min(len(m.s.Satellites), maxSeen)])
 	}
-	if s.Serial != nil {
-		p.Facts = append(p.Facts, Fact{"Line", *s.Serial})
+	against := Block{ID: "sky-conditions", Body: empty{m.Say("sky.conditions"), m.Say("not-reported")}}
+	if t, worst, ok := m.conditionsTable(); ok && len(t.Rows) > 0 {
+		against.Body, p.Mark = t, levels[worst].shape
+	} else if ok {
+		against.Body = empty{m.Say("sky.conditions"), m.Say("sky.conditions.none")}
 	}
-	if len(s.Satellites) == 0 {
-		p.Body = empty{"No view of the sky yet", "The satellites appear here when the receiver tells which ones it hears; most do so within a minute of a free view."}
-		return p
-	}
-	p.Body = newSky(s.Satellites[:min(len(s.Satellites), maxSeen)])
+	p.Blocks = []Block{view, against, {ID: "sky-latency", Body: empty{m.Say("sky.latency"), m.Say("not-reported")}}}
 	return p
 }
 
-func skyAnswer(s api.Status) string {
-	seen := map[string]bool{}
+// skyFacts are what the receiver and its line say of themselves.
+func (m maker) skyFacts() (facts []Fact) {
+	unknown := func(v *string) string {
+		if v == nil {
+			return figure.Unknown
+		}
+		return *v
+	}
+	facts = []Fact{{m.Say("sky.receiver"), unknown(m.s.Receiver)}}
+	if m.s.Serial != nil {
+		facts = append(facts, Fact{m.Say("sky.line"), m.Heard(*m.s.Serial)})
+	}
+	return facts
+}
+
+func (m maker) skyAnswer() string {
+	s, seen := m.s, map[string]bool{}
 	for _, sat := range s.Satellites {
 		if sat.Used {
 			seen[sat.System] = true
 		}
 	}
+	text := ""
 	switch {
 	case s.SatellitesUsed == nil && len(s.Satellites) == 0:
-		return "**Nothing yet**: the receiver has not told."
+		return m.Say("sky.nothing")
 	case s.SatellitesUsed == nil:
-		return "**" + count(len(s.Satellites), "satellite") + "** heard."
+		text = m.Count("sky.heard", len(s.Satellites))
 	case *s.SatellitesUsed <= 0:
-		return "**No satellite** is used."
-	case len(seen) > 0:
-		return "**" + count(*s.SatellitesUsed, "satellite") + "** of " + count(len(seen), "system") + " in use."
+		text = m.Say("sky.none-used")
+	case len(seen) > 1:
+		text = m.Count("sky.used-of", *s.SatellitesUsed, "systems", count(len(seen)))
+	default:
+		text = m.Count("sky.used", *s.SatellitesUsed)
 	}
-	return "**" + count(*s.SatellitesUsed, "satellite") + "** in use."
+	if n := len(s.Conditions); n > 0 {
+		return m.Stop(m.Clauses(text, m.Count("sky.against", n)))
+	} else if s.Conditions != nil {
+		return m.Stop(m.Clauses(text, m.Say("sky.well")))
+	}
+	return m.Stop(text)
 }
 
-func newSky(seen []api.Satellite) sky {
+func (m maker) newSky(seen []api.Satellite) sky {
 	var v sky
 	for _, system := range systems {
 		one := skySystem{Name: system.name, Shape: system.shape, Class: system.class}
 		if one.Name == "" {
-			one.Name = "Others"
+			one.Name = m.Say("sky.others")
 		}
 		for _, sat := range sorted(seen, system.name) {
-			v.add(&one, sat)
+			v.add(&one, sat, m)
 		}
 		if one.Seen > 0 {
 			one.Width = max(1, float64(len(one.Columns))) * columnPitch
@@ -115,14 +138,14 @@ func newSky(seen []api.Satellite) sky {
 }
 
 // add puts one satellite on the plot, into its system's columns and into the table.
-func (v *sky) add(one *skySystem, sat api.Satellite) {
+func (v *sky) add(one *skySystem, sat api.Satellite, m maker) {
 	one.Seen++
 	if sat.Used {
 		one.Used++
 	}
-	row := skyRow{Name: one.Name, ID: strconv.Itoa(sat.ID), Elevation: degrees(sat.ElevationDegrees), Azimuth: degrees(sat.AzimuthDegrees), CN0: figure.Unknown, Used: "no"}
+	row := skyRow{Name: one.Name, ID: strconv.Itoa(sat.ID), Elevation: degrees(sat.ElevationDegrees), Azimuth: degrees(sat.AzimuthDegrees), CN0: figure.Unknown, Used: m.Say("sky.tracked")}
 	if sat.Used {
-		row.Used = "yes"
+		row.Used = m.Say("sky.in-use")
 	}
 	if sat.CN0DBHz != nil {
 		row.CN0 = trimZeros(strconv.FormatFloat(*sat.CN0DBHz, 'f', 1, 64))
@@ -154,12 +177,4 @@ func degrees(n *int) string {
 		return figure.Unknown
 	}
 	return strings.Replace(strconv.Itoa(*n), "-", "−", 1) + "°"
-}
-
-func count(n int, what string) string {
-	text := figure.Count(uint64(max(n, 0))) + "\u00a0" + what
-	if n != 1 {
-		text += "s"
-	}
-	return text
 }

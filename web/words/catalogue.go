@@ -1,7 +1,14 @@
 package words
 
 // sections are all parts of the catalogue; who adds one adds it here.
-var sections = []section{common, alarmWords, verdictWords, doorWords, settingWords}
+var sections = []section{
+	common,
+	verdictWords,
+	pageWords,
+	alarmWords,
+	doorWords,
+	settingWords,
+}
 
 // common is what every page needs.
 var common = section{

@@ -18,6 +18,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -99,6 +100,7 @@ type Unit struct {
 	published atomic.Pointer[published]
 	reference atomic.Pointer[ntp.Reference] // that of published, for the server
 	locked    chan struct{}                 // closed at the first lock
+	flooding  sync.Mutex                    // held while a flood is simulated
 	witnesses witnesses
 	testimony chan timing.Event // of witnesses, for the Engine
 	// dial opens a socket to a witness in a test; nil: package net does.

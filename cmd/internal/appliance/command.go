@@ -20,6 +20,9 @@ func (u *Unit) Do(ctx context.Context, c api.Command) (api.Result, error) {
 	if err := c.Check(); err != nil {
 		return api.Refuse("%v", err), nil
 	}
+	if c.Name == api.CommandFault {
+		return u.fault(ctx, *c.Fault), nil
+	}
 	if u.cfg.Do != nil {
 		return u.cfg.Do(ctx, c)
 	}

@@ -32,6 +32,8 @@ type SimBoard struct {
 	began time.Time
 	pace  int64 // seconds of truth per second; 1 unless nobody is served
 
+	manual manual // faults that a person begins
+
 	ahead atomic.Int64 // this machine's CLOCK_REALTIME minus truth at the last reading, ns
 
 	page   *shared.Writer // that other processes read the clock in; nil: none do
@@ -40,7 +42,7 @@ type SimBoard struct {
 
 // NewSimBoard returns a board in a world made from cfg. Where cfg.Start is 0 the world begins now.
 func NewSimBoard(cfg sim.Config, pace int64) *SimBoard {
-	b := &SimBoard{name: cfg.Model.Board, began: time.Now(), pace: pace}
+	b := &SimBoard{name: cfg.Model.Board, began: time.Now(), pace: pace, manual: manual{asked: make(chan func(*sim.World)), on: map[string]ongoing{}}}
 	if cfg.Start == 0 {
 		cfg.Start = timescale.UTC(b.began.UnixNano())
 	}
@@ -109,12 +111,18 @@ func (b *SimBoard) Run(ctx context.Context, take func(timing.Event)) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		var change func(*sim.World)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-timer.C:
+		case change = <-b.manual.asked:
 		}
-		if !b.world.Run(b.truth(time.Now())+1, take) {
+		ended := !b.world.Run(b.truth(time.Now())+1, take)
+		if change != nil {
+			change(b.world)
+		}
+		if ended {
 			return nil // the world has ended: nothing more can come
 		}
 		b.share()

@@ -14,6 +14,8 @@ import (
 
 type unit struct{ api.Status }
 
+func (u unit) Clients() api.Clients                                { return api.Clients{} }
+func (u unit) Faults() *api.Faults                                 { return nil }
 func (u unit) Do(context.Context, api.Command) (api.Result, error) { return api.Result{}, nil }
 
 func (u unit) Now() (earliest, latest *int64, mode string) { return nil, nil, u.Mode }
