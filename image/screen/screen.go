@@ -51,7 +51,7 @@ func Text(s State) string {
 	}
 	lines = append(lines, field("Network", s.Network)...)
 	lines = append(lines, field("Claim code", s.Claim)...)
-	lines = append(lines, field("Certificate", s.Fingerprint)...)
+	lines = append(lines, field("Certificate", halves(s.Fingerprint))...)
 	lines = append(lines, field("Time", s.Verdict)...)
 	for _, notice := range s.Notices {
 		lines = append(lines, "")
@@ -61,6 +61,15 @@ func Text(s State) string {
 		lines = append(lines[:Height-1], "... more is on the page.")
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// halves parts a fingerprint of 32 bytes where it is broken into lines.
+func halves(fingerprint string) string {
+	const half = 16*3 - 1
+	if len(fingerprint) != 2*half+1 {
+		return fingerprint
+	}
+	return fingerprint[:half] + " " + fingerprint[half+1:]
 }
 
 // field returns the lines of a value beside its name.

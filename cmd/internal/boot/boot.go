@@ -26,32 +26,31 @@ import (
 	"golang.org/x/sys/unix"
 
 	"timeball/cmd/internal/config"
+	"timeball/image"
 	"timeball/image/floor"
 	"timeball/image/mounts"
 	"timeball/image/netconf"
 	"timeball/image/requests"
 )
 
-// markerPath is the file that only the image has.
-const markerPath = "/etc/timeball-image"
-
 // usual is where the partitions of a card are.
-var usual = mounts.Places{Boot: []mounts.Place{{Number: 1}}, Perm: mounts.Place{Number: 7}}
+var usual = mounts.Places{Boot: []mounts.Place{{Number: image.Selector}}, Perm: mounts.Place{Number: image.Perm}}
 
 // boot is one start of the card.
 type boot struct {
-	root      string // "" on the card; tests have a folder
-	k         kernel
-	log       *slog.Logger
-	logTo     *logFile
-	console   *slow // the serial console, nil where there is none
-	appears   func(device string) bool
-	tryWrite  func(dir string) error
-	permImage string // gzip of an empty perm
+	root     string // "" on the card; tests have a folder
+	k        kernel
+	log      *slog.Logger
+	logTo    *logFile
+	console  *slow // the serial console, nil where there is none
+	appears  func(device string) bool
+	tryWrite func(dir string) error
 
-	image      marker
+	marker     marker
 	slot       string
 	bootDevice string // what is mounted at /boot, "" = nothing
+	claim      string // what the boot partition says of it
+	claimTried bool
 	permDevice string
 	perm       permState
 	config     config.Config
@@ -76,14 +75,12 @@ func Main() error {
 	if os.Getpid() != 1 {
 		return fmt.Errorf("runs as process 1 of the card's image only, and this is process %d", os.Getpid())
 	}
-	image, err := readMarker(markerPath)
+	const path = "/" + image.Marker
+	m, err := readMarker(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("runs as process 1 of the card's image only, and this has no %s", markerPath)
+		return fmt.Errorf("runs as process 1 of the card's image only, and this has no %s", path)
 	}
-	b := &boot{
-		k: linux{pid: os.Getpid(), marker: markerPath}, appears: appears, tryWrite: tryWrite, image: image, report: newReport("/run/timeball/boot.json"),
-		permImage: "/share/perm.ext4.gz",
-	}
+	b := &boot{k: linux{marker: path}, appears: appears, tryWrite: tryWrite, marker: m, report: newReport("/run/timeball/boot.json")}
 	b.run()
 	return errors.New("the kernel did not stop")
 }
@@ -121,7 +118,7 @@ func (b *boot) openLog() {
 		to = append(to, b.console)
 	}
 	b.log = slog.New(slog.NewTextHandler(to, nil))
-	b.log.Info("process 1 has started", "version", b.image.Version, "uptime", uptime())
+	b.log.Info("process 1 has started", "version", b.marker.Version, "uptime", uptime())
 	if err != nil {
 		b.log.Error("no folder for the log", "error", err)
 	}
@@ -131,10 +128,10 @@ func (b *boot) openLog() {
 func (b *boot) partitions() {
 	root := findRoot()
 	switch root.partition {
-	case 5:
-		b.slot = "A"
-	case 6:
-		b.slot = "B"
+	case image.RootA:
+		b.slot = image.A.String()
+	case image.RootB:
+		b.slot = image.B.String()
 	}
 	b.report.set(func(r *Report) { r.Slot = b.slot })
 	cmdline, err := os.ReadFile(b.path("/proc/cmdline"))
@@ -200,7 +197,7 @@ func (b *boot) mountBoot() error {
 // setFloor sets the clock forward to the earliest second that it can be.
 func (b *boot) setFloor() {
 	now := b.k.Now()
-	second, set, why := floor.Decide(now.Unix(), b.image.Build, b.saved())
+	second, set, why := floor.Decide(now.Unix(), b.marker.Build, b.saved())
 	if !set {
 		b.log.Info("clock left as it is", "why", why)
 		return
@@ -247,15 +244,23 @@ func (b *boot) serve(ctx context.Context) {
 	defer reaping.Wait()
 	defer stopReaping()
 	reaping.Go(func() { r.run(reap) })
-	argv := []string{"/bin/timeballd", "-board", "auto", "-state", stateDir}
+	argv := []string{"/bin/timeballd", "-board", "auto", "-state", stateDir, "-claim-file", claimPath}
 	if b.report.configured {
 		argv = append(argv, "-config", filepath.Join(stateDir, requests.Config))
 	}
 	daemon := service{
 		argv: argv, env: []string{"PATH=/bin", "HOME=/", "TMPDIR=/tmp"}, log: b.log, output: b.daemonLog(), grace: 10 * time.Second,
 	}
-	all.Go(func() { daemon.run(ctx, r) })
-	all.Go(func() { b.uplink(ctx) })
+	named := make(chan struct{})
+	all.Go(func() { b.uplink(ctx, named) })
+	all.Go(func() {
+		// The page's certificate has the unit's name, which comes with the Ethernet port.
+		select {
+		case <-named:
+		case <-time.After(3 * time.Second):
+		}
+		daemon.run(ctx, r)
+	})
 	all.Go(func() { b.show(ctx) })
 	all.Go(func() { b.watchPerm(ctx) })
 	all.Wait()

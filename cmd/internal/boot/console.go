@@ -72,9 +72,9 @@ func (b *boot) show(ctx context.Context) {
 // screen collects what is shown.
 func (b *boot) screen(ctx context.Context) screen.State {
 	r := b.report.get()
-	s := screen.State{Version: b.image.Version, Slot: b.slot, Name: r.Hostname, Network: r.Sentence(), Notices: r.Notices}
+	s := screen.State{Version: b.marker.Version, Slot: b.slot, Name: r.Hostname, Network: r.Sentence(), Notices: r.Notices}
 	s.Links = links(r.Addresses, r.MDNS, b.config.Web.HTTP)
-	s.Claim, s.Fingerprint = b.claim()
+	s.Claim, s.Fingerprint = b.door()
 	s.Verdict = b.verdict(ctx)
 	return s
 }

@@ -19,10 +19,10 @@ import (
 
 // Files in perm, below the state directory.
 const (
-	stateDir   = mounts.Perm + "/timeball"
-	doneName   = "boot-requests.json" // requests that were done and whose files are still there
-	keptName   = "clock.json"         // appliance.KeptName
-	accountDir = "web"                // what the page keeps of people
+	stateDir = mounts.Perm + "/timeball"
+	doneName = "boot-requests.json" // requests that were done and whose files are still there
+	keptName = "clock.json"         // appliance.KeptName
+	accounts = "web/accounts.json"  // auth.AccountsFile: without it the unit can be claimed
 )
 
 // maxDropped is the largest file taken from the boot partition, in bytes.
@@ -124,7 +124,10 @@ func (b *boot) do(step requests.Step, perm permState) error {
 	case requests.Empty:
 		return b.empty(perm)
 	case requests.ForgetAdmin:
-		return os.RemoveAll(b.path(stateDir, accountDir))
+		if err := os.Remove(b.path(stateDir, accounts)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		return nil
 	case requests.TakeConfig, requests.TakeNetwork:
 		return b.take(name, step.File.Content)
 	case requests.RefuseConfig:

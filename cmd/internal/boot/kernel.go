@@ -23,7 +23,6 @@ type kernel interface {
 
 // linux is the kernel of the card.
 type linux struct {
-	pid    int
 	marker string // path of the file that only the image has
 }
 
@@ -67,7 +66,7 @@ var errNotOurs = errors.New("this is not process 1 of the card: its clock is lef
 // SetClock sets CLOCK_REALTIME. It is the one place outside of pps/sysclock that touches the clock, before anything that
 // steers it has been started, and it refuses to anywhere but on the card.
 func (l linux) SetClock(t time.Time) error {
-	if _, err := os.Stat(l.marker); l.pid != 1 || os.Getpid() != 1 || err != nil {
+	if _, err := os.Stat(l.marker); os.Getpid() != 1 || err != nil {
 		return errNotOurs
 	}
 	ts := unix.NsecToTimespec(t.UnixNano())

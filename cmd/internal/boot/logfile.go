@@ -3,6 +3,7 @@ package boot
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -88,7 +89,7 @@ func (s *slow) Write(p []byte) (int, error) {
 	}
 	line := bytes.ReplaceAll(p, []byte("\n"), []byte("\r\n"))
 	if s.lost > 0 {
-		line = append([]byte("... and more, left out here\r\n"), line...)
+		line = append(fmt.Appendf(nil, "... %d more, left out here\r\n", s.lost), line...)
 	}
 	select {
 	case s.lines <- line:

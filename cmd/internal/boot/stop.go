@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"timeball/image"
 	"timeball/image/mounts"
 )
 
@@ -45,7 +46,7 @@ func (b *boot) renewPerm() error {
 }
 
 func (b *boot) writePerm() error {
-	packed, err := os.Open(b.path(b.permImage))
+	packed, err := os.Open(b.path(image.EmptyPerm))
 	if err != nil {
 		return err
 	}
