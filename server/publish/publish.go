@@ -25,8 +25,9 @@ const (
 	day    = 86400 * second // as POSIX counts, also when it holds a leap second
 )
 
-// Publish returns the Reference for e, which may be nil: nothing is known yet then. cfg must be valid.
-func Publish(e *discipline.Estimate, cfg Config) ntp.Reference {
+// Publish returns the Reference for e, which may be nil: nothing is known yet then. cfg must be valid. system names the
+// satellites that are used, "" = not known.
+func Publish(e *discipline.Estimate, cfg Config, system string) ntp.Reference {
 	if e == nil {
 		return ntp.Reference{Precision: precision}
 	}
@@ -47,11 +48,24 @@ func Publish(e *discipline.Estimate, cfg Config) ntp.Reference {
 	}
 	ref.Synchronised = true
 	ref.Stratum = 1
-	copy(ref.ReferenceID[:], cfg.ReferenceID)
+	copy(ref.ReferenceID[:], cfg.name(e.Mode, system))
 	ref.ReferenceAt = e.At.RealAt(e.LastPulse)
 	ref.Bound = clock.Seconds(cfg.Kappa) * bound
 	ref.Growth = clock.Ratio(cfg.Kappa) * e.Growth
 	return ref
+}
+
+// name returns the reference ID: what is true, where none is configured.
+func (c Config) name(mode discipline.Mode, system string) string {
+	switch {
+	case c.ReferenceID != Auto && c.ReferenceID != System:
+		return c.ReferenceID
+	case c.ReferenceID == Auto && mode == discipline.Locked:
+		return "PPS"
+	case system == "":
+		return "GNSS"
+	}
+	return system
 }
 
 // announcement returns the leap second clients are told of, and its midnight: on its UTC day only, and until a second

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,7 +49,7 @@ func TestPublishLocked(t *testing.T) {
 		LeapAt:       e.LeapAt,
 		TAIOffset:    37,
 	}
-	if diff := cmp.Diff(want, Publish(&e, cfg)); diff != "" {
+	if diff := cmp.Diff(want, Publish(&e, cfg, "")); diff != "" {
 		t.Errorf("Publish (-want +got):\n%s", diff)
 	}
 }
@@ -84,7 +85,7 @@ func TestPublishClaimsOnlyWhatIsKnown(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			e := estimate()
 			tt.edit(&e)
-			ref := Publish(&e, Default())
+			ref := Publish(&e, Default(), "")
 			if ref.Synchronised != tt.want {
 				t.Errorf("synchronised %v, want %v", ref.Synchronised, tt.want)
 			}
@@ -96,7 +97,7 @@ func TestPublishClaimsOnlyWhatIsKnown(t *testing.T) {
 			}
 		})
 	}
-	if ref := Publish(nil, Default()); ref.Synchronised {
+	if ref := Publish(nil, Default(), ""); ref.Synchronised {
 		t.Error("synchronised without an Estimate")
 	}
 }
@@ -112,7 +113,7 @@ func TestPublishEndsWhereTheSecondIsInDoubt(t *testing.T) {
 	} {
 		e := estimate()
 		e.Until = tt.until
-		ref := Publish(&e, Default())
+		ref := Publish(&e, Default(), "")
 		if !ref.Synchronised || ref.Expiry != e.At.Mono+5_000_000_000 { // a smear may go on
 			t.Errorf("until %d: synchronised %v until %d", tt.until, ref.Synchronised, ref.Expiry)
 		}
@@ -148,7 +149,7 @@ func TestPublishAnnouncesLeapOnItsDayOnly(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			e := estimate()
 			e.At.Real, e.Leap, e.LeapAt = clock.Real(tt.at), tt.leap, tt.leapAt
-			ref := Publish(&e, Default())
+			ref := Publish(&e, Default(), "")
 			if ref.Leap != tt.want || ref.LeapAt != tt.wantAt {
 				t.Errorf("%v at %d, want %v at %d", ref.Leap, ref.LeapAt, tt.want, tt.wantAt)
 			}
@@ -171,7 +172,7 @@ func TestRootDistanceCoversBoundUntilExpiry(t *testing.T) {
 		e.Growth = clock.Ratio(rapid.Float64Range(0, 500e-6).Draw(t, "growth"))
 		cfg := Default()
 		cfg.Kappa = rapid.Float64Range(1, 10).Draw(t, "kappa")
-		ref := Publish(&e, cfg)
+		ref := Publish(&e, cfg, "")
 
 		after := rapid.Int64Range(0, 6_000_000_000).Draw(t, "after")
 		now := e.At
@@ -201,8 +202,8 @@ func TestConfigValidate(t *testing.T) {
 		{"limit of a minute", func(c *Config) { c.Limit = time.Minute }, "config: server.limit: 1m0s: must be from 1us to 1s"},
 		{"kappa narrows", func(c *Config) { c.Kappa = 0.5 }, "config: server.kappa: 0.5: must be from 1 to 100"},
 		{"kappa not a number", func(c *Config) { c.Kappa = math.NaN() }, "config: server.kappa: NaN: must be from 1 to 100"},
-		{"no refid", func(c *Config) { c.ReferenceID = "" }, `config: server.refid: "": must be 1 to 4 capital letters or digits`},
-		{"long refid", func(c *Config) { c.ReferenceID = "GALIL" }, `config: server.refid: "GALIL": must be 1 to 4 capital letters or digits`},
+		{"no refid", func(c *Config) { c.ReferenceID = "" }, `config: server.refid: "": neither "auto" nor "system" nor 1 to 4 capital letters or digits`},
+		{"long refid", func(c *Config) { c.ReferenceID = "GALIL" }, `config: server.refid: "GALIL": neither "auto" nor "system" nor 1 to 4 capital letters or digits`},
 		{"no expiry", func(c *Config) { c.Expiry = 0 }, "config: server.expiry: 0s: must be from 1s to 1m"},
 	}
 	for _, tt := range tests {
@@ -216,5 +217,32 @@ func TestConfigValidate(t *testing.T) {
 				t.Errorf("Validate: %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// The pulse is named while it leads, the satellites when it does not, and what is configured always.
+func TestPublishNamesTheReference(t *testing.T) {
+	for _, tt := range []struct {
+		refid, system string
+		mode          discipline.Mode
+		want          string
+	}{
+		{Auto, "BDS", discipline.Locked, "PPS"},
+		{Auto, "BDS", discipline.Holdover, "BDS"},
+		{Auto, "", discipline.Holdover, "GNSS"},
+		{System, "GPS", discipline.Locked, "GPS"},
+		{System, "", discipline.Locked, "GNSS"},
+		{"XYZ", "GPS", discipline.Locked, "XYZ"},
+		{"XYZ", "GPS", discipline.Holdover, "XYZ"},
+	} {
+		e, cfg := estimate(), Default()
+		e.Mode, cfg.ReferenceID = tt.mode, tt.refid
+		if err := cfg.Validate(); err != nil {
+			t.Error(err)
+		}
+		ref := Publish(&e, cfg, tt.system)
+		if got := strings.TrimRight(string(ref.ReferenceID[:]), "\x00"); got != tt.want {
+			t.Errorf("%q, %q, %v: %q, want %q", tt.refid, tt.system, tt.mode, got, tt.want)
+		}
 	}
 }

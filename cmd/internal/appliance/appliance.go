@@ -110,6 +110,7 @@ type Unit struct {
 	engine    *timing.Engine
 	recorder  *timing.Recorder // nil: none, or ended
 	flushed   clock.Mono
+	system    string // of the satellites last used, "" until some were
 	wasLocked bool
 }
 
@@ -323,7 +324,8 @@ func (u *Unit) feed(e timing.Event) {
 // publish makes the Engine's snapshot visible.
 func (u *Unit) publish() {
 	s := u.engine.Snapshot()
-	ref := publish.Publish(&s.Estimate, u.cfg.Publish)
+	u.system = cmp.Or(constellation(s.Sky), u.system)
+	ref := publish.Publish(&s.Estimate, u.cfg.Publish, u.system)
 	next := &published{snapshot: s, reference: &ref}
 	if last := u.published.Load(); last != nil {
 		next.pulses, next.labels = last.pulses, last.labels

@@ -1,6 +1,8 @@
 package appliance
 
 import (
+	"cmp"
+
 	"timeball/gnss"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
@@ -50,7 +52,7 @@ func (u *Unit) describe() *control.State {
 	following := s.System.Stratum != 16 && est.Mode == discipline.Locked
 	pulse := control.Source{ID: 1, Name: "PPS(0)", Address: "127.127.22.0", ReferenceID: "PPS", Reach: p.pulses.bits, Heard: p.pulses.stamp(now)}
 	labels := control.Source{
-		ID: 2, Name: "GNSS(0)", Address: "127.127.20.0", ReferenceID: constellation(p.snapshot.Sky), Reach: p.labels.bits, Heard: p.labels.stamp(now),
+		ID: 2, Name: "GNSS(0)", Address: "127.127.20.0", ReferenceID: cmp.Or(constellation(p.snapshot.Sky), "GNSS"), Reach: p.labels.bits, Heard: p.labels.stamp(now),
 	}
 	if est.HasOffset {
 		pulse.Offset, pulse.Jitter = -est.Offset, est.Precision
@@ -93,12 +95,12 @@ func name(id [4]byte) string {
 	return string(id[:n])
 }
 
-// constellation names the satellite system in use, GNSS where there are several or none is known.
+// constellation names the satellite system in use, GNSS where there are several, "" where none is known.
 func constellation(sky *gnss.Satellites) string {
 	names := map[string]string{"GPS": "GPS", "BeiDou": "BDS", "Galileo": "GAL", "GLONASS": "GLO"}
 	found := ""
 	if sky == nil {
-		return "GNSS"
+		return ""
 	}
 	for _, s := range sky.Seen {
 		if !s.Used || s.System == "SBAS" || s.System == found {
@@ -109,7 +111,7 @@ func constellation(sky *gnss.Satellites) string {
 		}
 		found = s.System
 	}
-	if id, ok := names[found]; ok {
+	if id, ok := names[found]; ok || found == "" {
 		return id
 	}
 	return "GNSS"

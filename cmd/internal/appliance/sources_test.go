@@ -50,8 +50,8 @@ func TestConstellationIsWhatIsUsed(t *testing.T) {
 		sky  *gnss.Satellites
 		want string
 	}{
-		{nil, "GNSS"},
-		{sky(), "GNSS"},
+		{nil, ""},
+		{sky(), ""},
 		{sky("GPS", "GPS", "SBAS"), "GPS"},
 		{sky("BeiDou"), "BDS"},
 		{sky("GPS", "BeiDou"), "GNSS"},
@@ -89,7 +89,7 @@ func TestDescribeFollowsTheUnit(t *testing.T) {
 		}
 		r.plug(nil, errNoLine)
 		time.Sleep(20 * time.Second)
-		if s = u.describe(); s.System.Stratum != 1 || s.System.Peer != 0 || s.Sources[0].Reach != 0 || s.Sources[0].Selection != control.Rejected {
+		if s = u.describe(); s.System.Stratum != 1 || s.System.Peer != 0 || s.System.ReferenceID != "GNSS" || s.Sources[0].Reach != 0 || s.Sources[0].Selection != control.Rejected {
 			t.Errorf("without a pulse: %+v", s)
 		}
 		if err := stop(); err != nil {

@@ -191,7 +191,7 @@ func TestParseRefuses(t *testing.T) {
 		{
 			"key that stands in a text before", "[server]\nrefid = \"\"\"\nlisen = 1\n\"\"\"\nlisen = 1",
 			"config: f.toml:5: unknown key server.lisen, did you mean server.listen?\n" +
-				`config: server.refid: "lisen = 1\n": must be 1 to 4 capital letters or digits`,
+				`config: server.refid: "lisen = 1\n": neither "auto" nor "system" nor 1 to 4 capital letters or digits`,
 		},
 		{"key with a comma", "[log]\n\"a b,c\" = 1", `config: f.toml: unknown key log."a b,c"`},
 		{
@@ -220,7 +220,7 @@ func TestParseRefuses(t *testing.T) {
 		{"name", "server.listen = [\"ntp:123\"]", `config: server.listen: "ntp:123": not an IP address`},
 		{"twice", "server.listen = [\":123\", \":123\"]", `config: server.listen: ":123": given twice`},
 		{"none", "server.listen = []", "config: server.listen: 0 addresses: must be from 1 to 64"},
-		{"long refid", "server.refid = \"GALILEO\"", `config: server.refid: "GALILEO": must be 1 to 4 capital letters or digits`},
+		{"long refid", "server.refid = \"GALILEO\"", `config: server.refid: "GALILEO": neither "auto" nor "system" nor 1 to 4 capital letters or digits`},
 		{"kiss code", "server.refid = \"RATE\"", `config: server.refid: "RATE": a kiss code, clients would stop asking`},
 		{"limit without a unit", "server.limit = 5", "config: server.limit: 5ns: must be from 1us to 1s"},
 		{"web address", "web.http = \"80\"", `config: web.http: "80": not an IP address with a port`},

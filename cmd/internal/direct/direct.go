@@ -131,7 +131,7 @@ func (r *run) take(e timing.Event) {
 func (r *run) sample(k int) Sample {
 	now := r.world.Clock().ReadAt(r.world.Now())
 	if s := r.engine.Snapshot(); s != r.from {
-		r.from, r.ref = s, publish.Publish(&s.Estimate, r.cfg.Publish)
+		r.from, r.ref = s, publish.Publish(&s.Estimate, r.cfg.Publish, "")
 	}
 	s := Sample{Second: k, Error: r.world.Clock().Error(), Snapshot: r.from}
 	if est := &r.from.Estimate; est.HasOffset {

@@ -77,7 +77,7 @@ func serve(t *testing.T, shift time.Duration) *unit {
 	}
 	claim := publish.Default()
 	claim.Expiry = time.Minute
-	ref := publish.Publish(&estimate, claim)
+	ref := publish.Publish(&estimate, claim, "")
 	u.ref.Store(&ref)
 
 	cfg := server.Default()

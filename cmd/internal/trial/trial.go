@@ -125,7 +125,7 @@ func (c Config) run(cfg direct.Config, w io.Writer) (err error) {
 	cfg.Begin = func(_ int, e clock.Seconds, s *timing.Snapshot) {
 		est := &s.Estimate
 		stratum := 16
-		if publish.Publish(est, cfg.Publish).Synchronised {
+		if publish.Publish(est, cfg.Publish, "").Synchronised {
 			stratum = 1
 		}
 		fmt.Fprintf(errorsTo, "%.12e\n", float64(e))
