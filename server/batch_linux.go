@@ -87,16 +87,27 @@ func (b *batch) arm() {
 	b.used = 0
 }
 
-// receive reads what has come, up to the batch, with the flags of recvmmsg. RawSyscall does not tell the scheduler: see
-// the package comment.
-func (b *batch) receive(fd int, flags uintptr) (n int, errno unix.Errno) {
+// receive waits for a packet and reads what has come, up to the batch. RawSyscall does not tell the scheduler: see the
+// package comment.
+func (b *batch) receive(fd int) (n int, errno unix.Errno) {
 	b.arm()
-	got, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.messages[0])), batchSize, flags, 0, 0)
+	got, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.messages[0])), batchSize, unix.MSG_WAITFORONE, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
 	b.used = int(got)
 	return int(got), 0
+}
+
+// receiveOne waits for one packet. Where they come one by one recvmmsg would look for a second in vain each time.
+func (b *batch) receiveOne(fd int) (n int, errno unix.Errno) {
+	b.arm()
+	length, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.messages[0].Hdr)), 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	b.messages[0].Len, b.used = uint32(length), 1
+	return 1, 0
 }
 
 // queue makes answer the next to be sent to where the request in slot i came from. It lies in the slot's own memory.
@@ -113,6 +124,13 @@ func (b *batch) answer(k int) []byte { return b.slots[b.from[k]].answer[:] }
 
 // send sends what is queued and counts it by kind. What the kernel does not take is left out and counted as failed.
 func (b *batch) send(fd int, sent *[kinds]uint64) (failed uint64) {
+	if b.queued == 1 {
+		if _, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.out[0].Hdr)), unix.MSG_DONTWAIT); errno != 0 {
+			return 1
+		}
+		sent[b.kinds[0]]++
+		return 0
+	}
 	for k := 0; k < b.queued; {
 		n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.out[k])), uintptr(b.queued-k),
 			unix.MSG_DONTWAIT, 0, 0)

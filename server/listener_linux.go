@@ -29,6 +29,8 @@ type listener struct {
 	batch     *batch
 	stamps    *stamps
 	failures  int        // receive errors in a row
+	behind    bool       // there may be more to read at once
+	now       clock.Mono // of the last packet
 	probed    clock.Mono // when a basic answer was last stamped
 	leaveTime clock.Real // ns from the reading of the clock until an answer leaves, mean of the last ones
 	sendTime  clock.Real // ns that sending one answer of a backlog takes, mean of the last ones
@@ -94,6 +96,6 @@ func (l *listener) serve(a alarm) error {
 func (l *listener) stay() {
 	l.staying.Store(true)
 	defer l.staying.Store(false)
-	for !l.stopping.Load() && l.turn(unix.MSG_WAITFORONE) == worked {
+	for !l.stopping.Load() && l.turn() == worked {
 	}
 }
