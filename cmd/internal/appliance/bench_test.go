@@ -147,6 +147,7 @@ type machine struct {
 	mu     sync.Mutex
 	booted time.Time
 	offset time.Duration // CLOCK_REALTIME minus truth
+	slept  time.Duration // in which CLOCK_MONOTONIC stood still
 	era    clock.Era
 	broken error // what Read returns
 }
@@ -159,7 +160,7 @@ func (m *machine) Read() (clock.Reading, error) {
 	now := time.Now()
 	up := int64(now.Sub(m.booted)) + int64(time.Minute)
 	return clock.Reading{
-		Mono: clock.Mono(up), Real: clock.Real(now.UnixNano() + int64(m.offset)), Boot: clock.Boot(up), Era: m.era,
+		Mono: clock.Mono(up - int64(m.slept)), Real: clock.Real(now.UnixNano() + int64(m.offset)), Boot: clock.Boot(up), Era: m.era,
 	}, m.broken
 }
 
@@ -185,6 +186,14 @@ func (m *machine) shift(by time.Duration) {
 	m.offset += by
 }
 
+// suspend lets d pass while the machine sleeps.
+func (m *machine) suspend(d time.Duration) {
+	time.Sleep(d)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.slept += d
+}
+
 func (m *machine) setBroken(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -205,11 +214,12 @@ type roof struct {
 	talker  *sim.Talker
 
 	mu      sync.Mutex
-	port    *memoryPort  // open, nil: not
-	capture *memoryEdges // open, nil: not
-	absent  error        // what OpenPort returns
-	cut     error        // what OpenEdges returns
-	opened  int          // times either was opened
+	port    *memoryPort   // open, nil: not
+	capture *memoryEdges  // open, nil: not
+	absent  error         // what OpenPort returns
+	cut     error         // what OpenEdges returns
+	labels  time.Duration // by how much the messages name another second
+	opened  int           // times either was opened
 	edges   uint64
 }
 
@@ -238,7 +248,9 @@ func (r *roof) run(ctx context.Context) {
 		}
 		r.pulse()
 		baud, delay := r.talker.Line()
-		burst := r.talker.Burst(sim.Ordinary(timescale.UTC(second.UnixNano()), true))
+		r.mu.Lock()
+		burst := r.talker.Burst(sim.Ordinary(timescale.UTC(second.Add(r.labels).UnixNano()), true))
+		r.mu.Unlock()
 		if !pause(ctx, delay+time.Duration(len(burst))*10*time.Second/time.Duration(baud)) {
 			return
 		}
@@ -260,6 +272,13 @@ func (r *roof) pulse() {
 	if r.capture != nil {
 		r.capture.edges <- pps.Edge{Source: "bench", Seq: r.edges, Earliest: now.Mono - into, Latest: now.Mono - into}
 	}
+}
+
+// mislabel makes the messages name another second from now on, by so much later.
+func (r *roof) mislabel(by time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.labels = by
 }
 
 // onePort lists the one line of the bench.
