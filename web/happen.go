@@ -222,6 +222,7 @@ func (s *Server) eventRoutes() []Route {
 	return []Route{
 		{Method: "GET", Path: "/api/v1/events", Policy: Public, Handle: s.events},
 		{Method: "POST", Path: "/api/v1/events/acknowledge", Policy: Admin, Handle: s.acknowledge},
+		{Method: "GET", Path: "/api/v1/bundle", Policy: Admin, Handle: s.bundle},
 		{Method: "POST", Path: "/api/v1/events/test", Policy: Admin, Handle: s.testChannel},
 	}
 }

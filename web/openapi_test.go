@@ -124,6 +124,8 @@ func TestEveryAnswerIsAsDescribed(t *testing.T) {
 			{"GET", "/metrics", nil, Nobody, 200},
 			{"GET", "/api/v1/audit", nil, AdminRole, 200},
 			{"GET", "/api/v1/audit", nil, ViewerRole, 403},
+			{"GET", "/api/v1/bundle", nil, AdminRole, 200},
+			{"GET", "/api/v1/bundle", nil, Nobody, 401},
 			{"POST", "/api/v1/events/acknowledge", url.Values{"id": {"99"}}, AdminRole, 409},
 			{"POST", "/api/v1/events/acknowledge", url.Values{}, AdminRole, 400},
 			{"POST", "/api/v1/events/acknowledge", url.Values{"id": {"99"}}, ViewerRole, 403},

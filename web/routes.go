@@ -93,7 +93,7 @@ func (s *Server) openAPI(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	var b bytes.Buffer
-	metrics.Write(&b, s.snapshot())
+	metrics.Write(&b, s.snapshot(), metrics.Events(s.happened.state(), s.happened.notifier.Channels())...)
 	for _, add := range s.extra {
 		add(&b)
 	}

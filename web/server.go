@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"syscall"
 	"time"
 
@@ -61,6 +62,11 @@ type Config struct {
 	Audit *audit.Log
 	Store Store         // what is kept over a restart; nil: nothing
 	Alarm notify.Config // who is told of events
+	// For a support bundle: the configuration as it runs, as TOML; the newest lines of the log, nil: there are none; and the
+	// file that -record writes, "": none.
+	Configuration string
+	LogTail       func() []byte
+	Recording     string
 	Log   *slog.Logger  // nil is silent
 }
 
@@ -86,6 +92,7 @@ type Server struct {
 	assets   *assets
 	streams  chan struct{} // a place for each stream
 	past     *past
+	bundling sync.Mutex
 	happened *happenings
 	table    []Route
 	door     *auth.Door

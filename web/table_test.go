@@ -50,6 +50,7 @@ var policies = map[string]Policy{
 	"GET /api/v1/events":              Public,
 	"POST /api/v1/events/acknowledge": Admin,
 	"POST /api/v1/events/test":        Admin,
+	"GET /api/v1/bundle":              Admin,
 }
 
 func TestEveryRouteHasThePolicyThatWasMeant(t *testing.T) {

@@ -11,6 +11,7 @@ package alarm
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -50,6 +51,7 @@ type Alarms struct {
 	events  []*event // by the time they last began, the newest last
 	next    uint64
 	dropped uint64
+	began   map[string]uint64 // how often, by the names of rules and notes
 	minute  minute
 
 	wasLocked, wasServed bool
@@ -94,7 +96,7 @@ type moment struct {
 
 // New returns Alarms to which nothing has happened.
 func New() *Alarms {
-	a := &Alarms{next: 1}
+	a := &Alarms{next: 1, began: map[string]uint64{}}
 	for i := range rules {
 		a.watches = append(a.watches, watch{rule: &rules[i]})
 	}
@@ -193,6 +195,7 @@ func short(with []string) []string {
 
 // begin begins an event, or lets one that was so within the hour begin again.
 func (a *Alarms) begin(name, severity string, since time.Duration, f finding) *event {
+	a.began[name]++
 	e := a.recent(name)
 	if e != nil {
 		a.events = slices.DeleteFunc(a.events, func(o *event) bool { return o == e })
@@ -346,14 +349,13 @@ func (a *Alarms) unix(m moment) *int64 {
 // State is what a collector of figures is told.
 type State struct {
 	Active map[string]string // the severity of what is, by name
-	Began  map[string]int    // how often each of the events that are kept began
+	Began  map[string]uint64 // how often each began in this run
 }
 
 // State returns what is and how often it was.
 func (a *Alarms) State() State {
-	s := State{map[string]string{}, map[string]int{}}
+	s := State{map[string]string{}, maps.Clone(a.began)}
 	for _, e := range a.events {
-		s.Began[e.Name] += e.Count
 		if e.active {
 			s.Active[e.Name] = e.Severity
 		}

@@ -1,22 +1,18 @@
 // Package metrics writes a unit's status in the text format of Prometheus.
 //
-// Every name carries its unit: seconds, ratio, celsius. A value that is not known is absent, never 0; a state is one
-// series for each of its values, 1 for the one that holds. What cannot be written as a number is left out, and nothing
-// here fails.
+// Every name carries its unit: seconds, ratio, celsius; what only grows ends in _total; each has a line of help. A value
+// that is not known is absent, never 0; a state is one series for each of its values, 1 for the one that holds. What cannot
+// be written as a number is left out, and nothing here fails.
 package metrics
 
 import (
 	"io"
-	"math"
-	"strings"
+	"maps"
+	"slices"
 
-	prom "github.com/VictoriaMetrics/metrics"
-
+	"timeball/web/alarm"
 	"timeball/web/api"
 )
-
-// ContentType is the media type of what Write writes.
-const ContentType = "text/plain; version=0.0.4; charset=utf-8"
 
 var (
 	modes = []string{"free-running", "acquiring", "locked", "holdover", "quarantine"}
@@ -25,98 +21,41 @@ var (
 	severities = []string{"inform", "alarm", "holdover"}
 )
 
-func init() { prom.ExposeMetadata(true) }
-
-// Write writes all that is known in s.
-func Write(w io.Writer, s api.Status) {
-	set := prom.NewSet()
-	gauges(set, s)
-	states(set, s)
-	conditions(set, s)
-	counters(set, s)
-	set.WritePrometheus(w)
+// Write writes all that is known in s, and more.
+func Write(w io.Writer, s api.Status, more ...Family) error {
+	var b []byte
+	for _, families := range [][]Family{loop(s), unit(s), sky(s), leap(s), service(s), more} {
+		for _, f := range families {
+			b = f.text(b)
+		}
+	}
+	_, err := w.Write(b)
+	return err
 }
 
-func gauges(set *prom.Set, s api.Status) {
-	for name, v := range map[string]*float64{
-		"timeball_offset_seconds":          s.OffsetSeconds,
-		"timeball_precision_seconds":       s.PrecisionSeconds,
-		"timeball_bias_seconds":            s.BiasSeconds,
-		"timeball_bias_sigma_seconds":      s.BiasSigmaSeconds,
-		"timeball_bound_seconds":           s.BoundSeconds,
-		"timeball_bound_pulse_seconds":     s.BoundPulseSeconds,
-		"timeball_bound_capture_seconds":   s.BoundCaptureSeconds,
-		"timeball_bound_reference_seconds": s.BoundReferenceSeconds,
-		"timeball_root_dispersion_seconds": s.RootDispersionSeconds,
-		"timeball_frequency_ratio":         s.FrequencyRatio,
-		"timeball_frequency_sigma_ratio":   s.FrequencySigmaRatio,
-		"timeball_temperature_celsius":     s.TemperatureCelsius,
-		"timeball_utilisation_ratio":       s.Utilisation,
-		"timeball_satellites_used":         number(s.SatellitesUsed),
-		"timeball_tai_offset_seconds":      number(s.TAIOffsetSeconds),
-		"timeball_sim_error_seconds":       s.SimErrorSeconds,
-		"timeball_stratum":                 number(&s.Stratum),
-		"timeball_uptime_seconds":          &s.UptimeSeconds,
-		"timeball_mode_seconds":            &s.ModeSeconds,
-	} {
-		gauge(set, name, v)
+// gauge is a family of at most one sample.
+func gauge(name, help string, v *float64) Family {
+	f := Family{Name: name, Kind: "gauge", Help: help}
+	if v != nil {
+		f.Samples = []Sample{{Value: *v}}
 	}
-	if s.LeapSeconds != nil {
-		gauge(set, "timeball_leap_list_expires_timestamp_seconds", new(float64(s.LeapSeconds.ListExpiresUnixSeconds)))
-	}
-	for _, w := range s.Witnesses {
-		gauge(set, `timeball_witness_offset_seconds{witness="`+label(w.Name)+`"}`, w.OffsetSeconds)
-		gauge(set, `timeball_witness_distance_seconds{witness="`+label(w.Name)+`"}`, w.DistanceSeconds)
-		gauge(set, `timeball_witness_disagrees{witness="`+label(w.Name)+`"}`, truth(w.State == "disagrees"))
-	}
-	if s.Satellites != nil {
-		gauge(set, "timeball_satellites_in_view", new(float64(len(s.Satellites))))
-	}
+	return f
 }
 
-// conditions are what speaks against the receiver: how much of each severity, and 1 for each by name.
-func conditions(set *prom.Set, s api.Status) {
-	if s.Conditions == nil {
-		return
+// state is a family with a sample for each value, 1 for the one that holds.
+func state(name, help, label string, all []string, is string) Family {
+	f := Family{Name: name, Kind: "gauge", Help: help}
+	for _, v := range all {
+		f.Samples = append(f.Samples, Sample{[]string{label, v}, one(v == is)})
 	}
-	n := map[string]int{}
-	for _, c := range s.Conditions {
-		n[c.Severity]++
-		gauge(set, `timeball_condition{condition="`+label(c.Name)+`"}`, new(1.0))
-	}
-	for _, severity := range severities {
-		gauge(set, `timeball_conditions{severity="`+severity+`"}`, new(float64(n[severity])))
-	}
+	return f
 }
 
-func states(set *prom.Set, s api.Status) {
-	for _, mode := range modes {
-		gauge(set, `timeball_mode{mode="`+mode+`"}`, truth(s.Mode == mode))
+func one(is bool) float64 {
+	if is {
+		return 1
 	}
-	for _, leap := range leaps {
-		gauge(set, `timeball_leap{leap="`+leap+`"}`, truth(s.Leap == leap))
-	}
-	gauge(set, "timeball_locked", truth(s.Mode == "locked"))
-	gauge(set, "timeball_simulated", truth(s.Simulated))
-	gauge(set, `timeball_info{version="`+label(s.Version)+`",board="`+label(s.Board)+`"}`, new(1.0))
-}
-
-func counters(set *prom.Set, s api.Status) {
-	for name, n := range map[string]uint64{
-		`timeball_ntp_requests_total{result="answered"}`: s.RequestsAnswered,
-		`timeball_ntp_requests_total{result="refused"}`:  s.RequestsRefused,
-		`timeball_pulses_total{result="accepted"}`:       s.PulsesAccepted,
-		`timeball_pulses_total{result="refused"}`:        s.PulsesRefused,
-	} {
-		set.NewCounter(name).Set(n)
-	}
-}
-
-func gauge(set *prom.Set, name string, v *float64) {
-	if v == nil || math.IsNaN(*v) || math.IsInf(*v, 0) {
-		return
-	}
-	set.NewGauge(name, nil).Set(*v)
+	return 0
 }
 
 func number(n *int) *float64 {
@@ -126,20 +65,135 @@ func number(n *int) *float64 {
 	return new(float64(*n))
 }
 
-func truth(is bool) *float64 {
-	if is {
-		return new(1.0)
+func truth(is *bool) *float64 {
+	if is == nil {
+		return nil
 	}
-	return new(0.0)
+	return new(one(*is))
 }
 
-// label makes text safe between the quotes of a label. The library refuses quotes and backslashes inside of them, escaped
-// or not, so they are replaced.
-func label(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == '"' || r == '\\' || r == '{' || r == '}' {
-			return '_'
+func loop(s api.Status) []Family {
+	return []Family{
+		state("timeball_mode", "What the loop does: 1 for the mode it is in.", "mode", modes, s.Mode),
+		gauge("timeball_mode_seconds", "Time since the mode last changed.", &s.ModeSeconds),
+		gauge("timeball_locked", "1 while the clock follows the pulse.", new(one(s.Mode == "locked"))),
+		gauge("timeball_offset_seconds", "Clock minus reference; positive is fast.", s.OffsetSeconds),
+		gauge("timeball_precision_seconds", "One sigma of the loop.", s.PrecisionSeconds),
+		gauge("timeball_bias_seconds", "Latency of the edge capture that was taken off.", s.BiasSeconds),
+		gauge("timeball_bias_sigma_seconds", "One sigma of what is not known of the bias.", s.BiasSigmaSeconds),
+		gauge("timeball_bound_seconds", "The error of the clock is at most this.", s.BoundSeconds),
+		gauge("timeball_bound_pulse_seconds", "Part of the bound: the loop.", s.BoundPulseSeconds),
+		gauge("timeball_bound_capture_seconds", "Part of the bound: the edge capture.", s.BoundCaptureSeconds),
+		gauge("timeball_bound_reference_seconds", "Part of the bound: receiver, cable and UTC.", s.BoundReferenceSeconds),
+		gauge("timeball_limit_seconds", "Above this bound nothing is served.", s.LimitSeconds),
+		gauge("timeball_frequency_ratio", "Fractional frequency of the oscillator; positive runs fast.", s.FrequencyRatio),
+		gauge("timeball_frequency_sigma_ratio", "One sigma of the frequency.", s.FrequencySigmaRatio),
+		{Name: "timeball_pulses_total", Kind: "counter", Help: "Pulses by what became of them.", Samples: []Sample{
+			{[]string{"result", "accepted"}, float64(s.PulsesAccepted)}, {[]string{"result", "refused"}, float64(s.PulsesRefused)},
+		}},
+		gauge("timeball_sim_error_seconds", "True error of the clock of a simulated board.", s.SimErrorSeconds),
+	}
+}
+
+func unit(s api.Status) []Family {
+	return []Family{
+		{Name: "timeball_info", Kind: "gauge", Help: "1, with what the unit is.", Samples: []Sample{{[]string{"version", s.Version, "board", s.Board}, 1}}},
+		gauge("timeball_simulated", "1 if the board is simulated.", new(one(s.Simulated))),
+		gauge("timeball_uptime_seconds", "Time since the unit was started.", &s.UptimeSeconds),
+		gauge("timeball_temperature_celsius", "Temperature of the processor.", s.TemperatureCelsius),
+		gauge("timeball_utilisation_ratio", "Share of the processor that is in use.", s.Utilisation),
+		gauge("timeball_undervoltage", "1 while the supply is too low.", truth(s.Undervoltage)),
+		gauge("timeball_throttled", "1 while the processor is slowed down.", truth(s.Throttled)),
+	}
+}
+
+func sky(s api.Status) []Family {
+	f := []Family{gauge("timeball_satellites_used", "Satellites in the receiver's solution.", number(s.SatellitesUsed))}
+	if s.Satellites != nil {
+		f = append(f, gauge("timeball_satellites_in_view", "Satellites the receiver tells of.", new(float64(len(s.Satellites)))))
+	}
+	if s.Conditions == nil {
+		return f
+	}
+	n := map[string]int{}
+	now := Family{Name: "timeball_condition", Kind: "gauge", Help: "1 for each thing that speaks against the receiver."}
+	for _, c := range s.Conditions {
+		n[c.Severity]++
+		now.Samples = append(now.Samples, Sample{[]string{"condition", c.Name}, 1})
+	}
+	sum := Family{Name: "timeball_conditions", Kind: "gauge", Help: "How many things speak against the receiver, by severity."}
+	for _, severity := range severities {
+		sum.Samples = append(sum.Samples, Sample{[]string{"severity", severity}, float64(n[severity])})
+	}
+	return append(f, now, sum)
+}
+
+func leap(s api.Status) []Family {
+	f := []Family{
+		state("timeball_leap", "Leap indicator that clients are sent: 1 for the one that holds.", "leap", leaps, s.Leap),
+		gauge("timeball_tai_offset_seconds", "TAI minus UTC.", number(s.TAIOffsetSeconds)),
+	}
+	if s.LeapSeconds != nil {
+		expires := float64(s.LeapSeconds.ListExpiresUnixSeconds)
+		f = append(f, gauge("timeball_leap_list_expires_timestamp_seconds", "From this Unix time on the list of leap seconds tells nothing.", &expires))
+	}
+	return f
+}
+
+func service(s api.Status) []Family {
+	offset := Family{Name: "timeball_witness_offset_seconds", Kind: "gauge", Help: "Clock minus that of a witness, at its last answer."}
+	distance := Family{Name: "timeball_witness_distance_seconds", Kind: "gauge", Help: "By how much a witness may be wrong."}
+	disagrees := Family{Name: "timeball_witness_disagrees", Kind: "gauge", Help: "1 while a witness contradicts this unit."}
+	for _, w := range s.Witnesses {
+		label := []string{"witness", w.Name}
+		if w.OffsetSeconds != nil {
+			offset.Samples = append(offset.Samples, Sample{label, *w.OffsetSeconds})
 		}
-		return r
-	}, strings.ToValidUTF8(text, "_"))
+		if w.DistanceSeconds != nil {
+			distance.Samples = append(distance.Samples, Sample{label, *w.DistanceSeconds})
+		}
+		disagrees.Samples = append(disagrees.Samples, Sample{label, one(w.State == "disagrees")})
+	}
+	return []Family{
+		gauge("timeball_stratum", "Stratum that clients are sent; 16 is unsynchronised.", number(&s.Stratum)),
+		gauge("timeball_root_dispersion_seconds", "Root dispersion that clients are sent.", s.RootDispersionSeconds),
+		{Name: "timeball_ntp_requests_total", Kind: "counter", Help: "NTP requests by what became of them.", Samples: []Sample{
+			{[]string{"result", "answered"}, float64(s.RequestsAnswered)}, {[]string{"result", "refused"}, float64(s.RequestsRefused)},
+		}},
+		offset, distance, disagrees,
+	}
+}
+
+// Events returns what is known of events and of who is told of them.
+func Events(s alarm.State, channels []api.Channel) []Family {
+	active := Family{Name: "timeball_alarm", Kind: "gauge", Help: "1 while an event is active, by its name."}
+	for _, name := range alarm.Names() {
+		_, is := s.Active[name]
+		active.Samples = append(active.Samples, Sample{[]string{"alarm", name}, one(is)})
+	}
+	bySeverity := map[string]int{}
+	for _, severity := range s.Active {
+		bySeverity[severity]++
+	}
+	sum := Family{Name: "timeball_alarms", Kind: "gauge", Help: "How many events are active, by severity."}
+	for _, severity := range []string{api.SeverityAlarm, api.SeverityWarning, api.SeverityNote} {
+		sum.Samples = append(sum.Samples, Sample{[]string{"severity", severity}, float64(bySeverity[severity])})
+	}
+	began := Family{Name: "timeball_events_total", Kind: "counter", Help: "How often an event began."}
+	for _, name := range slices.Sorted(maps.Keys(s.Began)) {
+		began.Samples = append(began.Samples, Sample{[]string{"event", name}, float64(s.Began[name])})
+	}
+	told := Family{Name: "timeball_notifications_total", Kind: "counter", Help: "Messages about events by what became of them; failed ones are tried again."}
+	for _, c := range channels {
+		if c.Target == "/metrics" { // it is fetched
+			continue
+		}
+		for _, r := range []struct {
+			result string
+			n      uint64
+		}{{"sent", c.Sent}, {"failed", c.Failed}, {"dropped", c.Dropped}} {
+			told.Samples = append(told.Samples, Sample{[]string{"channel", c.Name, "result", r.result}, float64(r.n)})
+		}
+	}
+	return []Family{active, sum, began, told}
 }

@@ -5,12 +5,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"timeball/web/alarm"
 	"timeball/web/api"
 )
 
 func write(s api.Status) string {
 	var b strings.Builder
-	Write(&b, s)
+	state := alarm.State{Active: map[string]string{"jamming": "alarm"}, Began: map[string]uint64{"jamming": 2, "started": 1}}
+	Write(&b, s, Events(state, []api.Channel{{Name: "syslog", Target: "udp://x", Sent: 3}, {Name: "prometheus", Target: "/metrics"}})...)
 	return b.String()
 }
 
@@ -30,28 +37,22 @@ func TestWriteNamesWhatIsKnown(t *testing.T) {
 		"\ntimeball_satellites_in_view 2\n",
 		"\ntimeball_conditions{severity=\"holdover\"} 1\n",
 		"\ntimeball_conditions{severity=\"alarm\"} 0\n",
-		"\ntimeball_condition{condition=\"jam_ming\"} 1\n",
+		"\ntimeball_condition{condition=\"jam\\\"ming\"} 1\n",
 		"\ntimeball_mode{mode=\"locked\"} 1\n",
 		"\ntimeball_mode{mode=\"holdover\"} 0\n",
 		"\ntimeball_locked 1\n",
 		"\n# TYPE timeball_ntp_requests_total counter\ntimeball_ntp_requests_total{result=\"answered\"} 86398\ntimeball_ntp_requests_total{result=\"refused\"} 2\n",
-		"\ntimeball_witness_offset_seconds{witness=\"a_b\"} 1.5\n",
-		"\ntimeball_witness_disagrees{witness=\"a_b\"} 1\n",
-		"\ntimeball_info{version=\"1_2_3_\",board=\"Raspberry Pi 4_\"} 1\n",
+		"\ntimeball_witness_offset_seconds{witness=\"a\\\"b\"} 1.5\n",
+		"\ntimeball_witness_disagrees{witness=\"a\\\"b\"} 1\n",
+		"\ntimeball_alarm{alarm=\"jamming\"} 1\n",
+		"\ntimeball_alarm{alarm=\"lock-lost\"} 0\n",
+		"\ntimeball_alarms{severity=\"alarm\"} 1\n",
+		"\ntimeball_events_total{event=\"jamming\"} 2\n",
+		"\ntimeball_notifications_total{channel=\"syslog\",result=\"sent\"} 3\n",
+		"\ntimeball_info{version=\"1\\\"2\\\\3{\",board=\"Raspberry Pi 4\\n\"} 1\n",
 	} {
 		if !strings.Contains("\n"+got, want) {
 			t.Errorf("no %q in\n%s", want, got)
-		}
-	}
-	types := map[string]int{}
-	for line := range strings.Lines(got) {
-		if strings.HasPrefix(line, "# TYPE ") {
-			types[line]++
-		}
-	}
-	for line, n := range types {
-		if n != 1 {
-			t.Errorf("%q occurs %d times: a scraper refuses the page", line, n)
 		}
 	}
 }
@@ -61,6 +62,70 @@ func TestWriteLeavesOutWhatIsUnknown(t *testing.T) {
 	for _, name := range []string{"offset", "bound", "precision", "frequency", "satellites", "temperature", "sim_error", "tai_offset"} {
 		if strings.Contains(got, "timeball_"+name) {
 			t.Errorf("timeball_%s is written although it is not known:\n%s", name, got)
+		}
+	}
+}
+
+// everything is a status of which all is known.
+func everything() api.Status {
+	return api.Status{
+		Mode: "locked", Leap: "none", Stratum: 1, OffsetSeconds: new(1e-9), PrecisionSeconds: new(1e-9), BiasSeconds: new(1e-9),
+		BiasSigmaSeconds: new(1e-9), BoundSeconds: new(1e-9), BoundPulseSeconds: new(1e-9), BoundCaptureSeconds: new(1e-9),
+		BoundReferenceSeconds: new(1e-9), LimitSeconds: new(1e-3), RootDispersionSeconds: new(1e-9), FrequencyRatio: new(1e-9),
+		FrequencySigmaRatio: new(1e-9), TemperatureCelsius: new(40.0), Utilisation: new(0.1), Undervoltage: new(false), Throttled: new(true),
+		SatellitesUsed: new(3), TAIOffsetSeconds: new(37), SimErrorSeconds: new(1e-9), Satellites: []api.Satellite{{}},
+		LeapSeconds: &api.LeapSeconds{}, Version: "1.0", Board: "b", Conditions: []api.Condition{{Name: "jamming", Severity: "alarm"}},
+		Witnesses: []api.Witness{{Name: "n", State: "agrees", OffsetSeconds: new(1.0), DistanceSeconds: new(1.0)}},
+	}
+}
+
+func TestWriteFollowsTheConventions(t *testing.T) {
+	text := write(everything())
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range families {
+		if f.GetHelp() == "" || !strings.HasSuffix(f.GetHelp(), ".") {
+			t.Errorf("%s: help %q is no sentence", name, f.GetHelp())
+		}
+		if counts := f.GetType() == dto.MetricType_COUNTER; counts != strings.HasSuffix(name, "_total") {
+			t.Errorf("%s is a %v", name, f.GetType())
+		}
+		if !strings.HasPrefix(name, "timeball_") {
+			t.Errorf("%s is not named after the program", name)
+		}
+	}
+	if len(families) < 35 {
+		t.Errorf("%d families, want all", len(families))
+	}
+	if got, err := parser.TextToMetricFamilies(strings.NewReader(write(api.Status{Version: "\"\\\n\xff"}))); err != nil || got["timeball_info"].Metric[0].Label[0].GetValue() != "\"\\\n\ufffd" {
+		t.Errorf("odd text in a label: %v, %v", got["timeball_info"], err)
+	}
+}
+
+// kept is every name there has been: who collects them relies on it.
+var kept = strings.Fields(`timeball_offset_seconds timeball_precision_seconds timeball_bias_seconds timeball_bias_sigma_seconds
+	timeball_bound_seconds timeball_bound_pulse_seconds timeball_bound_capture_seconds timeball_bound_reference_seconds
+	timeball_root_dispersion_seconds timeball_frequency_ratio timeball_frequency_sigma_ratio timeball_temperature_celsius
+	timeball_utilisation_ratio timeball_satellites_used timeball_tai_offset_seconds timeball_sim_error_seconds timeball_stratum
+	timeball_uptime_seconds timeball_mode_seconds timeball_leap_list_expires_timestamp_seconds timeball_witness_offset_seconds
+	timeball_witness_distance_seconds timeball_witness_disagrees timeball_satellites_in_view timeball_condition timeball_conditions
+	timeball_mode timeball_leap timeball_locked timeball_simulated timeball_info timeball_ntp_requests_total timeball_pulses_total`)
+
+func TestWriteKeepsItsNames(t *testing.T) {
+	text := write(everything())
+	for _, name := range kept {
+		if !strings.Contains(text, "# TYPE "+name+" ") {
+			t.Errorf("%s is no longer written", name)
 		}
 	}
 }

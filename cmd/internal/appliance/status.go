@@ -170,7 +170,7 @@ func (u *Unit) Now() (earliest, latest *int64, mode string) {
 // writeMetrics adds what is no part of Status to /metrics.
 func (u *Unit) writeMetrics(w io.Writer) {
 	if late, ok := u.board.(interface{ Dropped() uint64 }); ok {
-		fmt.Fprintf(w, "# TYPE timeball_events_dropped_total counter\ntimeball_events_dropped_total %d\n", late.Dropped())
+		fmt.Fprintf(w, "# HELP timeball_events_dropped_total Events of the board that came too fast for the engine.\n# TYPE timeball_events_dropped_total counter\ntimeball_events_dropped_total %d\n", late.Dropped())
 	}
 }
 
