@@ -67,7 +67,7 @@ type Config struct {
 	Configuration string
 	LogTail       func() []byte
 	Recording     string
-	Log   *slog.Logger  // nil is silent
+	Log           *slog.Logger // nil is silent
 }
 
 // The limits. A unit's page is asked by a few people and a few collectors.

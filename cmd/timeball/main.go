@@ -23,6 +23,7 @@ var commands = []command{
 	{"sources", "sources [-server ADDR]", "where a unit has its time from, in ntpq's columns", runSources},
 	{"config", "config check FILE", "what is wrong with a configuration file", runConfig},
 	{"replay", "replay [-json] [-floor DATE] FILE", "what is in a receiver's raw bytes, or what the engine made of recorded events", runReplay},
+	{"bundle", "bundle [-unit URL] [-o FILE]", "get a support bundle of a unit, for somebody else to look at", runBundle},
 	{"selftest", "selftest [-json] [-config FILE] [-unit URL] [-server ADDR]", "what this machine has for a time server, and what is in the way", runSelftest},
 	{"sim", "sim -model NAME -seed N -seconds N -out FILE", "run a simulated unit in virtual time", runSim},
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"timeball/board/sim"
+	"timeball/cmd/internal/bundle"
 	"timeball/cmd/internal/config"
 	"timeball/cmd/internal/replay"
 	"timeball/cmd/internal/sources"
@@ -73,8 +74,11 @@ func runReplay(_ context.Context, f *flag.FlagSet, args []string, out io.Writer)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	if replay.Detect(head) == replay.Events {
+	switch replay.Detect(head) {
+	case replay.Events:
 		return replayEvents(in, out)
+	case replay.Bundle:
+		return bundle.Show(in, out, func(in io.Reader) error { return replayEvents(in, out) })
 	}
 	date, err := timescale.ParseDate(*floor)
 	if err != nil {
@@ -149,3 +153,33 @@ func runSim(_ context.Context, f *flag.FlagSet, args []string, out io.Writer) er
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * 1e9) }
+
+// runBundle writes a support bundle into a new file, which is whole or not there.
+func runBundle(ctx context.Context, f *flag.FlagSet, args []string, out io.Writer) error {
+	var o bundle.Options
+	f.StringVar(&o.Unit, "unit", "http://127.0.0.1:8080", "`address` of the unit's page; with https and a token the bundle has configuration and log as well")
+	f.StringVar(&o.Token, "token", os.Getenv("TIMEBALL_TOKEN"), "`token` of the admin, made on the account's page (default: TIMEBALL_TOKEN)")
+	f.StringVar(&o.Fingerprint, "fingerprint", "", "`SHA-256` of the unit's certificate as its console shows it, for one that signed itself")
+	f.StringVar(&o.Record, "record", "", "`file` of this machine that timeballd -record wrote, to be added")
+	name := f.String("o", "timeball-bundle.tar.gz", "`FILE` for the bundle")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if f.NArg() > 0 {
+		f.Usage()
+		return errUsage
+	}
+	file, err := os.OpenFile(*name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(bundle.Fetch(ctx, file, o), file.Close()); err != nil {
+		return errors.Join(err, os.Remove(*name))
+	}
+	info, err := os.Stat(*name)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s: %d bytes; timeball replay %s shows what is in it\n", *name, info.Size(), *name)
+	return nil
+}

@@ -91,6 +91,15 @@ func (c Config) Validate() error {
 		c.Log.Validate(), c.Sim.Validate())
 }
 
+// Text returns c as a file that means the same.
+func (c Config) Text() string {
+	text, err := toml.Marshal(c)
+	if err != nil {
+		panic(err) // every key was read from a file of this kind
+	}
+	return string(text)
+}
+
 // Check reads the file at path and writes to w that it is well or, a line each, what is wrong; it returns the same error
 // as Load.
 func Check(path string, w io.Writer) error {

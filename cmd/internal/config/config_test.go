@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"timeball/board"
 	"timeball/cmd/internal/witness"
@@ -306,4 +307,16 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("taken and not valid: %v", c.Validate())
 		}
 	})
+}
+
+func TestTextMeansTheSame(t *testing.T) {
+	c := Default()
+	c.Server.Limit, c.PPS.LatencySeconds, c.PPS.LatencyRangeSeconds, c.Alarm.Webhook = 250*time.Microsecond, new(1e-6), new(1e-7), "https://x/"
+	got, err := Parse("written", []byte(c.Text()))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, c.Text())
+	}
+	if diff := cmp.Diff(c, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -22,6 +22,7 @@ import (
 	"timeball/board/store"
 	"timeball/cmd/internal/appliance"
 	"timeball/cmd/internal/config"
+	"timeball/cmd/internal/logtail"
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
 	"timeball/pps/timing"
@@ -185,10 +186,14 @@ func resolved(address string) string {
 	return address
 }
 
+// logKept is how much of the log a support bundle has, in bytes.
+const logKept = 128 << 10
+
 // program is one run of timeballd.
 type program struct {
 	build          Build
 	stdout, stderr io.Writer
+	tail           *logtail.Tail     // the newest lines of the log
 	host           func() board.Info // finds out what this machine is
 	world          func(*sim.Config) // changes the simulated world in a test; nil: nobody does
 }
@@ -200,6 +205,8 @@ func Run(ctx context.Context, args []string, build Build, stdout, stderr io.Writ
 }
 
 func (p program) run(ctx context.Context, args []string) error {
+	p.tail = logtail.New(logKept)
+	p.stderr = io.MultiWriter(p.stderr, p.tail)
 	o, err := parse(args, p.stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
@@ -230,6 +237,7 @@ func (p program) run(ctx context.Context, args []string) error {
 // newUnit makes the unit, which records to record unless that is nil.
 func (p program) newUnit(o options, cfg config.Config, record *os.File, entry *entry) (*appliance.Unit, error) {
 	u := unitConfig(o, cfg, p.build, p.logger(cfg))
+	u.Web.LogTail = p.tail.Bytes
 	u.Web.Door, u.Web.Audit, u.Do = entry.door, entry.audit, entry.do
 	if err := p.secure(o, cfg, &u); err != nil {
 		return nil, err
@@ -314,7 +322,7 @@ func unitConfig(o options, cfg config.Config, build Build, log *slog.Logger) app
 	if host != "" {
 		u.Web.Names = append([]string{host + ".local"}, cfg.Web.Hosts...) // as multicast DNS has it
 	}
-	u.Web.Alarm = cfg.Alarm
+	u.Web.Alarm, u.Web.Recording, u.Web.Configuration = cfg.Alarm, o.record, cfg.Text()
 	if u.State != "" {
 		u.Web.Store = store.Raw(filepath.Join(string(u.State), "web"))
 	}

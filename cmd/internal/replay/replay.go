@@ -19,6 +19,7 @@ import (
 	"timeball/gnss/scan"
 	"timeball/gnss/timescale"
 	"timeball/gnss/ubx"
+	"timeball/web/bundle"
 )
 
 // Kind is what a file holds.
@@ -28,10 +29,14 @@ type Kind uint8
 const (
 	Raw    Kind = iota // bytes of a receiver
 	Events             // events of the Engine, one JSON object a line
+	Bundle             // a support bundle of a unit
 )
 
-// Detect tells the kind of a file from its beginning, of which a line is enough.
+// Detect tells the kind of a file from its beginning, of which a line or 512 bytes are enough.
 func Detect(b []byte) Kind {
+	if bundle.Is(b) {
+		return Bundle
+	}
 	line, _, _ := bytes.Cut(b, []byte("\n"))
 	var first struct {
 		Timeball string `json:"timeball"`

@@ -14,7 +14,19 @@ import (
 	"timeball/gnss/casic"
 	"timeball/gnss/nmea"
 	"timeball/gnss/ubx"
+	"timeball/web/bundle"
 )
+
+// packed returns the beginning of a support bundle.
+func packed(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	w, err := bundle.NewWriter(&b, bundle.Manifest{})
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
 
 func TestDetect(t *testing.T) {
 	for _, tt := range []struct {
@@ -25,6 +37,8 @@ func TestDetect(t *testing.T) {
 		{` { "version": 1, "timeball": "events" }` + "\n", Events},
 		{`{"timeball":"events","version":1,"cut`, Events},
 		{`{"class":"VERSION"}`, Raw},
+		{packed(t), Bundle},
+		{"\x1f\x8b", Raw},
 		{"$GNRMC\r\n" + `{"timeball":"events"}`, Raw},
 		{"# {\"timeball\":\"events\"}\n", Raw},
 		{"", Raw},
