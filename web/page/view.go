@@ -168,7 +168,8 @@ func (m maker) note() string {
 // alarm is one line of the band under the verdict.
 type alarm struct {
 	Level, Shape, Word string
-	Name, Text, For    string
+	Name, Text         string
+	For                string // "" = since the start
 }
 
 // alarms are what is wrong now, the worst first.
@@ -183,6 +184,10 @@ func (m maker) alarms() []alarm {
 			Level: levels[level].class, Shape: levels[level].shape, Word: m.Say("level." + levels[level].shape),
 			Name: m.condition(c.Name), Text: m.Heard(c.Text), For: m.span(c.SinceSeconds),
 		})
+	}
+	for _, text := range m.s.Notices {
+		level := levels[levelOf("alarm")]
+		all = append(all, alarm{Level: level.class, Shape: level.shape, Word: m.Say("level." + level.shape), Name: m.Say("notice"), Text: m.Heard(text)})
 	}
 	return all
 }

@@ -116,6 +116,46 @@ var phrases = []phrase{
 	{"it is not synchronised", "它未同步"},
 	{"that is this unit itself", "那就是本机"},
 	{"it follows this unit", "它跟随本机"},
+	// What process 1 of the card has found.
+	{
+		"The card cannot be written: settings are read from it, and what changes from now on is lost at the next start. Replace the card.",
+		"存储卡无法写入：设置从卡上读取，此后的更改在下次启动时丢失。请更换存储卡。",
+	},
+	{
+		"The card's partition for settings is full: what changes from now on is lost at the next start. The file factory-reset on the boot partition empties it.",
+		"存储卡的设置分区已满：此后的更改在下次启动时丢失。在启动分区放置 factory-reset 文件可将其清空。",
+	},
+	{
+		"The card has no partition for settings: the unit runs from RAM, and what changes from now on is lost at the next start. Write the image anew.",
+		"存储卡没有设置分区：本机在内存中运行，此后的更改在下次启动时丢失。请重新写入镜像。",
+	},
+	{
+		"The card's partition for settings is damaged: the unit runs from RAM, and what changes from now on is lost at the next start. " +
+			"The file factory-reset on the boot partition makes it new, if the card is still good.",
+		"存储卡的设置分区已损坏：本机在内存中运行，此后的更改在下次启动时丢失。若存储卡仍完好，在启动分区放置 factory-reset 文件可重建该分区。",
+	},
+	{
+		"The card can no longer be written: what changes from now on is lost at the next start. Replace the card.",
+		"存储卡已无法写入：此后的更改在下次启动时丢失。请更换存储卡。",
+	},
+	{
+		"The card's partition for settings is nearly full: what changes from now on may be lost at the next start.",
+		"存储卡的设置分区将满：此后的更改在下次启动时可能丢失。",
+	},
+	{"The card's partition for settings has reported damage: replace the card soon.", "存储卡的设置分区报告损坏：请尽快更换存储卡。"},
+	{"The card's boot partition cannot be read: files put there are not seen.", "无法读取存储卡的启动分区：放在其中的文件不会生效。"},
+	{
+		"{x} on the boot partition is not used: the unit has had its own since its first start. The file factory-reset there lets it be taken.",
+		"启动分区中的 {x} 未被采用：本机自首次启动起已有自己的设置。在启动分区放置 factory-reset 文件可使其被采用。",
+	},
+	{"{x} on the boot partition is not used, the default is: {Why}", "启动分区中的 {x} 未被采用，使用默认设置：{Why}"},
+	{"{x} on the boot partition is not used, DHCP is: {Why}", "启动分区中的 {x} 未被采用，使用 DHCP：{Why}"},
+	{"The unit's configuration is not used, the default is: {Why}", "本机的配置未被采用，使用默认设置：{Why}"},
+	{"The unit's network settings are not used, DHCP is: {Why}", "本机的网络设置未被采用，使用 DHCP：{Why}"},
+	{
+		"{x} on the boot partition has been followed and could not be removed. It is not followed again.",
+		"启动分区中的 {x} 已执行，但无法删除，不会再次执行。",
+	},
 }
 
 // known is a phrase ready to be recognised.

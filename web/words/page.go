@@ -18,6 +18,7 @@ var pageWords = section{
 	"not-reported": {"This unit does not report it yet.", "本机尚未提供此项。"},
 	"no-bound":     {"no bound", "无上限"},
 	"ago":          {"{span} ago", "{span}前"},
+	"notice":       {"Card and settings", "存储卡与设置"},
 	"since-for":    {"for {span}", "已 {span}"},
 	"for":          {"For", "持续"},
 	"level":        {"Level", "级别"},

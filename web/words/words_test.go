@@ -137,7 +137,7 @@ func TestPhrasesHaveTheSameGaps(t *testing.T) {
 // Who rewords a sentence of the unit finds here that its translation is lost. Sentences are put together from pieces in
 // the code, so each piece of some length is looked for.
 func TestPhrasesAreStillSaid(t *testing.T) {
-	code := source(t, "../../gnss", "../../pps", "../../server/ntp", "../../cmd/internal/appliance", "../../cmd/internal/witness")
+	code := source(t, "../../gnss", "../../pps", "../../server/ntp", "../../cmd/internal/appliance", "../../cmd/internal/witness", "../../cmd/internal/boot")
 	for _, p := range phrases {
 		for _, piece := range regexp.MustCompile(`\{\w+\}|, but |[;:] `).Split(p.en, -1) {
 			if piece = strings.TrimSpace(piece); len(piece) >= 12 && !strings.Contains(code, strings.TrimPrefix(piece, "a leap second ")) &&

@@ -184,7 +184,7 @@ func TestFilesOfTheBootPartitionAreFollowed(t *testing.T) {
 			map[string]string{"timeball.toml": "# mine\n"},
 			false,
 			map[string]string{"timeball.toml": "# mine\n"},
-			nil, "differs",
+			nil, "its own since its first start",
 		},
 		{
 			"accounts are forgotten",

@@ -69,20 +69,19 @@ const (
 	permCorrupt  permState = "corrupt"
 )
 
-// sentence returns what people are told.
+// sentence returns what people are told; package words says it in Chinese.
 func (p permState) sentence() string {
-	const lost = " What changes from now on is lost at the next start."
 	switch p {
 	case permReadOnly:
-		return "The card cannot be written: the unit reads its settings from it and runs from RAM." + lost + " Replace the card."
+		return "The card cannot be written: settings are read from it, and what changes from now on is lost at the next start. Replace the card."
 	case permFull:
-		return "The card's partition for settings is full: the unit reads its settings from it and runs from RAM." + lost +
-			" The file factory-reset on the boot partition empties it."
+		return "The card's partition for settings is full: " +
+			"what changes from now on is lost at the next start. The file factory-reset on the boot partition empties it."
 	case permMissing:
-		return "The card has no partition for settings: the unit runs from RAM with the default settings." + lost + " Write the image anew."
+		return "The card has no partition for settings: the unit runs from RAM, and what changes from now on is lost at the next start. Write the image anew."
 	case permCorrupt:
-		return "The card's partition for settings is damaged: the unit runs from RAM." + lost +
-			" The file factory-reset on the boot partition makes it new, if the card is still good."
+		return "The card's partition for settings is damaged: " +
+			"the unit runs from RAM, and what changes from now on is lost at the next start. The file factory-reset on the boot partition makes it new, if the card is still good."
 	}
 	return ""
 }

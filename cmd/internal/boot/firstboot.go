@@ -135,8 +135,7 @@ func (b *boot) do(step requests.Step, perm permState) error {
 	case requests.RefuseNetwork:
 		b.note("%s on the boot partition is not used, DHCP is: %v.", name, step.File.Err)
 	case requests.PassConfig, requests.PassNetwork:
-		b.note("%s on the boot partition differs from the unit's own, which it has had since its first start and which is used. The file factory-reset"+
-			" there lets it be taken.", name)
+		b.note("%s on the boot partition is not used: the unit has had its own since its first start. The file factory-reset there lets it be taken.", name)
 	}
 	return nil
 }

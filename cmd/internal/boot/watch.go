@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,9 +31,16 @@ func (b *boot) watchPerm(ctx context.Context) {
 		if state == b.perm {
 			continue
 		}
+		was := b.perm
 		b.perm = state
-		b.report.set(func(r *Report) { r.Perm = string(state) })
-		b.note("%s", turned(state))
+		b.log.Warn("perm", "was", was, "is", state)
+		b.report.set(func(r *Report) {
+			r.Perm = string(state)
+			r.Notices = slices.DeleteFunc(slices.Clone(r.Notices), func(text string) bool { return text == turned(was) })
+			if state != permOK {
+				r.Notices = append(r.Notices, turned(state))
+			}
+		})
 	}
 }
 
@@ -63,9 +71,9 @@ func turned(state permState) string {
 	case permReadOnly:
 		return "The card can no longer be written: what changes from now on is lost at the next start. Replace the card."
 	case permFull:
-		return "The card's partition for settings is full: what changes from now on may be lost at the next start."
+		return "The card's partition for settings is nearly full: what changes from now on may be lost at the next start."
 	case permCorrupt:
 		return "The card's partition for settings has reported damage: replace the card soon."
 	}
-	return "The card's partition for settings is well again."
+	return ""
 }
