@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/binary"
 	"net"
+	"net/netip"
 	"runtime"
 	"sync"
 	"testing"
@@ -12,10 +13,17 @@ import (
 	"timeball/server/ntp"
 )
 
-// Junk from many addresses, 25,000 packets a second: a client is served each time, memory stays as it was.
+// Junk, 25,000 packets a second: a client is served each time, memory stays as it was. Over IPv4 it comes from many addresses
+// and has good requests in it; over IPv6 there is only one to send from.
 func TestServeServesBesideJunk(t *testing.T) {
+	for _, at := range []string{"0.0.0.0:0", "[::]:0"} {
+		t.Run(at, func(t *testing.T) { besideJunk(t, at) })
+	}
+}
+
+func besideJunk(t *testing.T, at string) {
 	u := listen(t)
-	u.cfg.Listen, u.cfg.RateLimit = []string{"0.0.0.0:0"}, Default().RateLimit
+	u.cfg.Listen, u.cfg.RateLimit = []string{at}, Default().RateLimit
 	u.Server = New(u.cfg, u.clock, &u.ref, u.log)
 	if err := u.Listen(); err != nil {
 		t.Fatal(err)
@@ -27,7 +35,7 @@ func TestServeServesBesideJunk(t *testing.T) {
 	stop, sent := make(chan struct{}), make([]uint64, 2)
 	var junk sync.WaitGroup
 	for n := range sent {
-		junk.Go(func() { sent[n] = flood(t, int(u.Addrs()[0].Port()), byte(n+1), stop) })
+		junk.Go(func() { sent[n] = flood(t, u.Addrs()[0], byte(n+1), stop) })
 	}
 	conn := dial(t, u.Addrs()[0])
 	began := time.Now()
@@ -61,12 +69,16 @@ func TestServeServesBesideJunk(t *testing.T) {
 
 // flood sends 12,500 packets a second until stop from addresses of 127.network.0.0/16: what nobody may be answered on, and
 // requests.
-func flood(t *testing.T, port int, network byte, stop <-chan struct{}) (sent uint64) {
+func flood(t *testing.T, to netip.AddrPort, network byte, stop <-chan struct{}) (sent uint64) {
 	packets := [][]byte{request(1), {0x17, 0, 3, 42, 0, 0, 0, 0}, make([]byte, 48), {0x16, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0}, {0x23}}
 	for tick := time.NewTicker(8 * time.Millisecond); ; <-tick.C {
 		ip := net.IPv4(127, network, 0, 0).To4()
 		binary.BigEndian.PutUint16(ip[2:], uint16(1+sent/100%65000))
-		conn, err := net.DialUDP("udp", &net.UDPAddr{IP: ip}, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		from, server := &net.UDPAddr{IP: ip}, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(to.Port())}
+		if to.Addr().Is6() {
+			from, server.IP, packets[0] = nil, net.IPv6loopback, packets[1]
+		}
+		conn, err := net.DialUDP("udp", from, server)
 		if err != nil {
 			t.Error(err)
 			return sent
