@@ -140,6 +140,29 @@ func violations(name string, src []byte) []string {
 			found = append(found, fmt.Sprintf("%s: %s: %s only computes", name, why, pkg))
 		}
 	}
+	for _, call := range clockSetters(file) {
+		if !slices.Contains(mayTouchTheClock[pkg], call) {
+			found = append(found, fmt.Sprintf("%s: %s: only the loop and, before it, process 1 touch the clock", name, call))
+		}
+	}
+	return found
+}
+
+// mayTouchTheClock says which package may use which of the kernel's ways to set or steer its clock.
+var mayTouchTheClock = map[string][]string{"pps/sysclock": {"ClockAdjtime"}, "cmd/internal/boot": {"ClockSettime"}}
+
+// clockSetters returns which of them a file uses, by the names they have in x/sys and in syscall.
+func clockSetters(file *ast.File) []string {
+	ways := []string{
+		"ClockSettime", "ClockAdjtime", "Adjtimex", "Settimeofday", "SYS_CLOCK_SETTIME", "SYS_CLOCK_ADJTIME", "SYS_ADJTIMEX", "SYS_SETTIMEOFDAY",
+	}
+	var found []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		if x, ok := n.(*ast.SelectorExpr); ok && slices.Contains(ways, x.Sel.Name) {
+			found = append(found, x.Sel.Name)
+		}
+		return true
+	})
 	return found
 }
 
@@ -299,6 +322,11 @@ func TestArchitectureSeesViolations(t *testing.T) {
 		{"pure has durations", "pps/timing/a.go", `import "time"; var _ = time.Second`, ""},
 		{"pure starts a goroutine", "board/sim/a.go", `func f() { go f() }`, "starts a goroutine"},
 		{"impure starts one", "server/a.go", `import "time"; func f() { go f(); time.Sleep(1) }`, ""},
+		{"the loop steers", "pps/sysclock/a.go", `import "golang.org/x/sys/unix"; var _ = unix.ClockAdjtime`, ""},
+		{"process 1 sets", "cmd/internal/boot/a.go", `import "golang.org/x/sys/unix"; var _ = unix.ClockSettime`, ""},
+		{"process 1 steers", "cmd/internal/boot/a.go", `import "golang.org/x/sys/unix"; var _ = unix.ClockAdjtime`, "touch the clock"},
+		{"another sets", "server/a.go", `import "syscall"; var _ = syscall.Settimeofday`, "touch the clock"},
+		{"a test sets", "server/a_test.go", `import "golang.org/x/sys/unix"; var _ = unix.SYS_CLOCK_SETTIME`, "touch the clock"},
 		{"a test waits", "pps/timing/a_test.go", `import "time"; func f() { go f(); time.Sleep(1) }`, ""},
 	}
 	for _, tt := range tests {

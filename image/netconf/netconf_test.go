@@ -2,6 +2,9 @@ package netconf
 
 import (
 	"net/netip"
+	"os"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -72,6 +75,25 @@ func TestSettingsThatCannotBeAreRefused(t *testing.T) {
 				t.Errorf("error %v, want one with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// The example on the card has every key, and all of it can be used.
+func TestExampleIsTaken(t *testing.T) {
+	text, err := os.ReadFile("../boot/network.toml.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := regexp.MustCompile(`(?m)^#(\w+ = )`).ReplaceAllString(string(text), "$1")
+	got, err := Parse("network.toml.example", []byte(used))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := reflect.ValueOf(got)
+	for i := range v.NumField() {
+		if name := v.Type().Field(i).Tag.Get("toml"); v.Field(i).IsZero() && name != "dhcp" { // which an address says as well
+			t.Errorf("the example does not show %s", name)
+		}
 	}
 }
 
