@@ -38,6 +38,7 @@ func (s *Server) follow(ctx context.Context) {
 		status := s.live.moment().status // of this second, which readers who lose their connection get later
 		s.past.add(now.Sub(began), now.Unix(), &status)
 		s.happened.look(now.Sub(began), &status)
+		s.live.moment() // is there for a reader who loses its connection
 		next.Reset(s.live.wait())
 		select {
 		case <-next.C:
