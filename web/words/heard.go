@@ -156,6 +156,10 @@ var phrases = []phrase{
 		"{x} on the boot partition has been followed and could not be removed. It is not followed again.",
 		"启动分区中的 {x} 已执行，但无法删除，不会再次执行。",
 	},
+	{
+		"{x} on the boot partition has been followed and can be neither removed nor remembered: remove it.",
+		"启动分区中的 {x} 已执行，但既无法删除也无法记录，请将其删除。",
+	},
 }
 
 // known is a phrase ready to be recognised.

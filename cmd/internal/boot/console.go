@@ -1,8 +1,10 @@
 package boot
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -79,20 +81,32 @@ func (b *boot) screen(ctx context.Context) screen.State {
 	return s
 }
 
-// links returns the addresses of the page: names first, IPv6's own of the link only where there is no other.
-func links(addresses []netip.Prefix, mdns, listen string) []string {
-	_, port, err := net.SplitHostPort(listen)
-	if err != nil || port == "80" {
-		port = ""
+// page returns where the page listens: a host, "" = on every address, and a port.
+func page(listen string) (host, port string) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", ""
 	}
+	if a, err := netip.ParseAddr(host); err == nil && a.IsUnspecified() {
+		host = ""
+	}
+	return host, port
+}
+
+// links returns the addresses of the page: the name first, none of the link only.
+func links(addresses []netip.Prefix, mdns, listen string) []string {
+	host, port := page(listen)
 	link := func(host string) string {
-		if port != "" {
+		if port != "80" && port != "" {
 			return "http://" + net.JoinHostPort(host, port) + "/"
 		}
 		if strings.Contains(host, ":") {
 			host = "[" + host + "]"
 		}
 		return "http://" + host + "/"
+	}
+	if host != "" {
+		return []string{link(host)}
 	}
 	var found []string
 	if len(addresses) > 0 && mdns != "" {
@@ -108,13 +122,11 @@ func links(addresses []netip.Prefix, mdns, listen string) []string {
 
 // verdict asks the page how the time is, in a few words.
 func (b *boot) verdict(ctx context.Context) string {
-	_, port, err := net.SplitHostPort(b.config.Web.HTTP)
-	if err != nil {
-		return ""
-	}
+	host, port := page(b.config.Web.HTTP)
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort("127.0.0.1", port)+"/api/v1/status", nil)
+	url := "http://" + net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port) + "/api/v1/status"
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return ""
 	}
@@ -124,7 +136,7 @@ func (b *boot) verdict(ctx context.Context) string {
 	}
 	defer answer.Body.Close()
 	var status api.Status
-	if err := json.NewDecoder(http.MaxBytesReader(nil, answer.Body, 1<<20)).Decode(&status); err != nil {
+	if err := json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&status); err != nil {
 		return "the page's answer is not understood"
 	}
 	return inWords(status)

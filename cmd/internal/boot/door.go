@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"strings"
@@ -51,6 +52,15 @@ func (b *boot) fingerprint() string {
 	return certificate.Fingerprint(c)
 }
 
+// claimSize is the length of the file on the boot partition, in bytes: it is always the same, so that a new code replaces the
+// old one in its place and a power cut meanwhile leaves the partition's tables, by which the board starts, as they were.
+const claimSize = 1024
+
+// padded returns text with blanks up to that size.
+func padded(text string) []byte {
+	return append([]byte(text), bytes.Repeat([]byte(" "), max(0, claimSize-len(text)))...)[:claimSize]
+}
+
 // publishClaim makes the boot partition say the same as timeballd. It is written when that changes, and tried once for each.
 func (b *boot) publishClaim(text string) {
 	if b.bootDevice == "" || b.claimTried && b.claim == text {
@@ -59,22 +69,32 @@ func (b *boot) publishClaim(text string) {
 	b.claim, b.claimTried = text, true
 	file := b.path(mounts.Boot, claimFile)
 	now, err := os.ReadFile(file)
-	if text == "" && errors.Is(err, os.ErrNotExist) || text != "" && string(now) == text {
+	if text == "" && errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	if text == "" {
+		text = "This unit has an administrator, or the time to claim it is over until its next start.\r\n"
+	}
+	if bytes.Equal(now, padded(text)) {
 		return
 	}
 	m := mounts.BootFrom(b.bootDevice)
 	writable := m
 	writable.Flags &^= mounts.ReadOnly
-	if err := b.k.Remount(writable); err != nil {
-		b.log.Warn("claim code not on the boot partition", "error", err)
-		return
+	if err = b.k.Remount(writable); err == nil {
+		err = errors.Join(overwrite(file, padded(text)), b.k.Remount(m))
 	}
-	if text == "" {
-		err = os.Remove(file)
-	} else {
-		err = os.WriteFile(file, []byte(text), 0o600)
-	}
-	if err = errors.Join(err, b.k.Remount(m)); err != nil {
+	if err != nil {
 		b.log.Warn("claim code not on the boot partition", "error", err)
 	}
+}
+
+// overwrite writes a file in its place.
+func overwrite(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
 }

@@ -183,7 +183,11 @@ func (b *boot) forget(found []dropped, done []string) {
 		}
 		if err := b.remove(f); err != nil {
 			b.log.Warn("request not removed", "file", f.path, "error", err)
-			b.note("%s on the boot partition has been followed and could not be removed. It is not followed again.", f.path)
+			if b.perm == permOK {
+				b.note("%s on the boot partition has been followed and could not be removed. It is not followed again.", f.path)
+			} else {
+				b.note("%s on the boot partition has been followed and can be neither removed nor remembered: remove it.", f.path)
+			}
 			still = append(still, f.Stamp)
 		}
 	}

@@ -145,6 +145,7 @@ func (s service) once(ctx context.Context, r *reaper) error {
 	select {
 	case status := <-exit:
 		s.ended(status)
+		_ = syscall.Kill(-pid, syscall.SIGKILL) // what it left behind would keep its sockets
 	case <-ctx.Done():
 		s.end(pid, exit)
 	}

@@ -25,7 +25,8 @@ func (p *port) wants() []wanted {
 		all = append(all, wanted{prefix, 0})
 	}
 	if p.offered.valid() {
-		all = append(all, wanted{p.offered.address, p.offered.life - time.Since(p.offered.began)})
+		left := p.offered.life - time.Since(p.offered.began)
+		all = append(all, wanted{p.offered.address, max(left, time.Second)}) // 0 would be for ever
 	}
 	return all
 }
@@ -61,8 +62,7 @@ func (p *port) apply() {
 // this program.
 func address(p netip.Prefix, life time.Duration) *netlink.Addr {
 	a := &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}
-	if life > 0 {
-		seconds := int(max(life/time.Second, 1))
+	if seconds := int(life / time.Second); seconds > 0 {
 		a.ValidLft, a.PreferedLft = seconds, seconds
 	}
 	return a

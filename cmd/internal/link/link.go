@@ -52,9 +52,6 @@ type port struct {
 // Run keeps the port up until ctx is done.
 func Run(ctx context.Context, c Config) {
 	p := &port{Config: c, state: State{DHCP: Off}, own: netconf.DefaultName(nil)}
-	if c.Settings.UsesDHCP() {
-		p.state.DHCP = Searching
-	}
 	if c.Settings.Hostname != "" {
 		p.own = c.Settings.Hostname
 	}
@@ -197,6 +194,10 @@ func wired(name string) bool {
 func (p *port) up() error {
 	a := p.link.Attrs()
 	p.state.Interface, p.state.MAC = a.Name, a.HardwareAddr.String()
+	p.offered, p.inUse, p.routes = lease{}, nil, nil // of the port that was there before
+	if p.Settings.UsesDHCP() {
+		p.state.DHCP, p.state.Server = Searching, ""
+	}
 	if p.Settings.Hostname == "" {
 		p.own = netconf.DefaultName(a.HardwareAddr)
 	}
