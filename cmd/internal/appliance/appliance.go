@@ -223,13 +223,13 @@ func (u *Unit) NTP() []netip.AddrPort {
 }
 
 // Page returns the URL of the page, "" when there is none.
-func (u *Unit) Page() string { return u.url("http", u.page, ":80") }
+func (u *Unit) Page() string { return URL("http", u.page, u.cfg.Web.Name) }
 
 // SecurePage returns the URL of the page over TLS, "" when there is none.
-func (u *Unit) SecurePage() string { return u.url("https", u.secure, ":443") }
+func (u *Unit) SecurePage() string { return URL("https", u.secure, u.cfg.Web.Name) }
 
-// url returns where l is reached; usual is the port that need not be said.
-func (u *Unit) url(scheme string, l net.Listener, usual string) string {
+// URL returns where l is reached, on a machine of a name, by http or https; "" of nil.
+func URL(scheme string, l net.Listener, name string) string {
 	if l == nil {
 		return ""
 	}
@@ -237,9 +237,10 @@ func (u *Unit) url(scheme string, l net.Listener, usual string) string {
 	ip := addr.Addr().Unmap()
 	host := ip.String()
 	if ip.IsUnspecified() {
-		host = cmp.Or(u.cfg.Web.Name, "localhost")
+		host = cmp.Or(name, "localhost")
 	}
 	host = net.JoinHostPort(host, strconv.Itoa(int(addr.Port())))
+	usual := map[string]string{"http": ":80", "https": ":443"}[scheme] // need not be said
 	return scheme + "://" + strings.TrimSuffix(host, usual) + "/"
 }
 

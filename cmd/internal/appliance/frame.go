@@ -29,6 +29,7 @@ type frame struct {
 	Board     string
 	Power     *board.Power `json:",omitempty"`
 	Dropped   *uint64      `json:",omitempty"`
+	Notices   []string     `json:",omitempty"`
 }
 
 // sentReach is a reach.
@@ -93,6 +94,9 @@ func (u *Unit) Frame() ([]byte, error) {
 	}
 	if late, ok := u.board.(interface{ Dropped() uint64 }); ok {
 		f.Dropped = some(late.Dropped())
+	}
+	if u.cfg.Notices != nil {
+		f.Notices = u.cfg.Notices()
 	}
 	data, err := json.Marshal(f)
 	if err != nil { // a number that is none

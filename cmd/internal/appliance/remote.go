@@ -17,6 +17,7 @@ import (
 	"timeball/server"
 	"timeball/server/clientlog"
 	"timeball/server/ntp"
+	"timeball/server/shared"
 	"timeball/web/api"
 )
 
@@ -72,6 +73,14 @@ func (r *Remote) Power() board.Power {
 	return board.Power{}
 }
 
+// notices returns what is wrong with the machine around the unit.
+func (r *Remote) notices() []string {
+	if f := r.told.Load(); f != nil {
+		return f.Notices
+	}
+	return nil
+}
+
 // Dropped returns how many events were lost because the Engine was late.
 func (r *Remote) Dropped() uint64 {
 	if f := r.told.Load(); f != nil && f.Dropped != nil {
@@ -104,6 +113,7 @@ func NewShown(cfg Config, on Board) (*Unit, error) {
 	default:
 		return nil, fmt.Errorf("%T is no board of another process", on)
 	}
+	u.cfg.Notices = u.remote.notices
 	unknown := &timing.Snapshot{}
 	unknown.Estimate.Reason = "the process that keeps the clock has not said anything yet"
 	u.published.Store(&published{snapshot: unknown, reference: &ntp.Reference{}})
@@ -196,3 +206,21 @@ func machineMono() clock.Mono {
 	}
 	return clock.Mono(ts.Nano())
 }
+
+// NewMachineClock returns this machine's clock as a process serves it that does not steer it: read and quick are those of
+// Hardware, and page has the Era.
+func NewMachineClock(page *shared.Reader, read func() (clock.Reading, error), quick func() (clock.Real, clock.Mono)) server.Clock {
+	h := &Hardware{Reader: read, Quick: quick, Eras: func() (clock.Era, clock.Mono) {
+		if e := page.Era(); e != nil {
+			return e.Era, e.From
+		}
+		return unreadable, 0
+	}}
+	return h.Served()
+}
+
+// Ago returns how long ago an instant of this machine's CLOCK_MONOTONIC was.
+func Ago(at clock.Mono) time.Duration { return since(at) }
+
+// Uptime returns this machine's CLOCK_MONOTONIC now.
+func Uptime() clock.Mono { return machineMono() }

@@ -47,6 +47,7 @@ func Default() Config {
 		Board:  Board{Kind: "auto", State: "/var/lib/timeball"},
 		GNSS:   GNSS{Device: "auto"},
 		PPS:    PPS{Source: "gpio", Config: gpiopps.Default()},
+		Clock:  Clock{RealTime: true},
 		Server: Server{Listening: server.Default(), Claims: publish.Default()},
 		Web:    Web{HTTP: ":80", HTTPS: ":443"},
 		Alarm:  notify.Default(),

@@ -108,6 +108,7 @@ latency_seconds = 0
 latency_range_seconds = 1e-6
 [clock]
 monitor = true
+real_time = false
 [witness]
 servers = ["ntp.example.org", "192.0.2.1:1123"]
 [server]

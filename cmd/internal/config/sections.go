@@ -108,6 +108,8 @@ func (p PPS) Latency(of board.Latency) board.Latency {
 type Clock struct {
 	// Monitor looks at the clock and never steers it.
 	Monitor bool `toml:"monitor"`
+	// RealTime has the process that keeps the clock run before all others, in memory that is not paged out.
+	RealTime bool `toml:"real_time"`
 }
 
 // Server is the section [server]: where it answers and what it may claim.

@@ -23,6 +23,7 @@ import (
 	"timeball/cmd/internal/appliance"
 	"timeball/cmd/internal/config"
 	"timeball/cmd/internal/logtail"
+	"timeball/cmd/internal/roles"
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
 	"timeball/pps/timing"
@@ -53,6 +54,13 @@ type options struct {
 	seed            uint64
 	pace            int64
 	given           map[string]bool
+
+	processes int
+	watchdog  string
+
+	// What the process that serves the page is told of the unit it is part of.
+	code    string        // to claim the unit with; "": a new one
+	running time.Duration // since when the unit has been
 }
 
 // parse reads the flags.
@@ -70,6 +78,8 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	f.StringVar(&o.claim, "claim-file", "", "`file` that gets the claim code while the unit has no admin")
 	f.StringVar(&o.level, "log-level", "info", "debug, info, warn or error")
 	f.BoolVar(&o.monitor, "monitor", false, "measure, and never steer the clock")
+	f.IntVar(&o.processes, "processes", 0, "1: all in one; 3: clock, NTP and page each with its own rights (sim: 1; auto: 3)")
+	f.StringVar(&o.watchdog, "watchdog", "", "`device` that resets this machine when the unit hangs (with 3 processes)")
 	f.StringVar(&o.model, "model", "pi-quiet", "sim: "+strings.Join(sim.ModelNames(), ", "))
 	f.StringVar(&o.receiver, "receiver", "", "sim: `file` of raw bytes that a real receiver sent, to be its receiver")
 	f.Uint64Var(&o.seed, "seed", 1, "sim: of all that is random")
@@ -96,6 +106,8 @@ func (o options) check(rest []string) error {
 		return fmt.Errorf("-board %q: auto or sim", o.board)
 	case o.pace < 1 || o.pace > 1000:
 		return fmt.Errorf("-pace %d: 1 to 1000", o.pace)
+	case o.processes != 0 && o.processes != 1 && o.processes != 3:
+		return fmt.Errorf("-processes %d: 1 or 3", o.processes)
 	}
 	return nil
 }
@@ -196,15 +208,19 @@ type program struct {
 	tail           *logtail.Tail     // the newest lines of the log
 	host           func() board.Info // finds out what this machine is
 	world          func(*sim.Config) // changes the simulated world in a test; nil: nobody does
+	apart          bool              // it may be several processes: each executes this program, and knows nothing of the two above
 }
 
 // Run is timeballd. It returns nil when ctx is done.
 func Run(ctx context.Context, args []string, build Build, stdout, stderr io.Writer) error {
-	p := program{build: build, stdout: stdout, stderr: stderr, host: board.Host}
+	p := program{build: build, stdout: stdout, stderr: stderr, host: board.Host, apart: true}
 	return p.run(ctx, args)
 }
 
 func (p program) run(ctx context.Context, args []string) error {
+	if roles.Inherited() != "" {
+		return p.runRole(ctx)
+	}
 	p.tail = logtail.New(logKept)
 	p.stderr = io.MultiWriter(p.stderr, p.tail)
 	o, err := parse(args, p.stdout)
@@ -217,6 +233,9 @@ func (p program) run(ctx context.Context, args []string) error {
 	cfg, err := o.configuration()
 	if err != nil {
 		return err
+	}
+	if p.apart && (o.processes == 3 || o.processes == 0 && o.board == "auto") {
+		return p.runApart(ctx, args, o, cfg)
 	}
 	var record *os.File
 	if o.record != "" {
@@ -314,19 +333,25 @@ func unitConfig(o options, cfg config.Config, build Build, log *slog.Logger) app
 			log.Warn("nothing is kept over a restart", "error", err)
 		}
 	}
+	u.Web = webConfig(o, cfg, log)
+	return u
+}
+
+// webConfig is what the page is told.
+func webConfig(o options, cfg config.Config, log *slog.Logger) web.Config {
 	host, err := os.Hostname()
 	if err != nil {
 		log.Warn("host name unknown", "error", err)
 	}
-	u.Web = web.Config{Address: cfg.Web.HTTP, Name: host, Names: cfg.Web.Hosts, Hostname: hostname, Log: log}
+	w := web.Config{Address: cfg.Web.HTTP, Name: host, Names: cfg.Web.Hosts, Hostname: hostname, Log: log}
 	if host != "" {
-		u.Web.Names = append([]string{host + ".local"}, cfg.Web.Hosts...) // as multicast DNS has it
+		w.Names = append([]string{host + ".local"}, cfg.Web.Hosts...) // as multicast DNS has it
 	}
-	u.Web.Alarm, u.Web.Recording, u.Web.Configuration = cfg.Alarm, o.record, cfg.Text()
-	if u.State != "" {
-		u.Web.Store = store.Raw(filepath.Join(string(u.State), "web"))
+	w.Alarm, w.Recording, w.Configuration = cfg.Alarm, o.record, cfg.Text()
+	if dir := webDir(o, cfg); dir != "" {
+		w.Store = store.Raw(dir)
 	}
-	return u
+	return w
 }
 
 // keeps reports whether anything is kept over a restart: a simulated unit keeps only what it is told to.

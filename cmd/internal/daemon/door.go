@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -41,10 +42,10 @@ func (p program) openEntry(o options, cfg config.Config) *entry {
 	e := &entry{log: p.logger(cfg), file: o.claim}
 	dir := webDir(o, cfg)
 	if cfg.Web.HTTPS != "off" && !auth.HasAdmin(dir) {
-		e.code = auth.NewCode()
+		e.code = cmp.Or(o.code, auth.NewCode())
 	}
 	var err error
-	if e.door, err = auth.Open(auth.Config{Dir: dir, Code: e.code, Span: auth.ClaimSpan, Boot: bootID(), Log: e.log}); err != nil {
+	if e.door, err = auth.Open(auth.Config{Dir: dir, Code: e.code, Span: max(1, auth.ClaimSpan-o.running), Boot: bootID(), Log: e.log}); err != nil {
 		e.log.Error("accounts", "error", err)
 	}
 	if e.audit, err = audit.Open(dir); err != nil {
@@ -80,18 +81,28 @@ func (e *entry) announce(ctx context.Context, w io.Writer, page, fingerprint str
 		return
 	}
 	e.once.Do(func() {
-		fmt.Fprintf(w, "Claim this unit within %.0f min on %sclaim, code %s\n", left.Minutes(), page, auth.Spell(e.code))
-		if e.file == "" {
-			return
-		}
-		text := fmt.Sprintf("Claim code: %s\nWithin %.0f minutes of the start, on: %sclaim\nCertificate SHA-256: %s\n", auth.Spell(e.code), left.Minutes(), page, fingerprint)
-		if err := kept.Write(e.file, []byte(text), 0o600); err != nil {
-			e.log.Warn("claim code not written", "file", e.file, "error", err)
-			return
-		}
-		e.forgets = time.AfterFunc(left, e.forget)
-		context.AfterFunc(ctx, func() { e.forgets.Stop() })
+		e.invite(w, left, page)
+		e.write(ctx, left, page, fingerprint)
 	})
+}
+
+// invite says on w how the unit is claimed.
+func (e *entry) invite(w io.Writer, left time.Duration, page string) {
+	fmt.Fprintf(w, "Claim this unit within %.0f min on %sclaim, code %s\n", left.Minutes(), page, auth.Spell(e.code))
+}
+
+// write puts the code into the file, where there is to be one, until it opens nothing any more.
+func (e *entry) write(ctx context.Context, left time.Duration, page, fingerprint string) {
+	if e.file == "" {
+		return
+	}
+	text := fmt.Sprintf("Claim code: %s\nWithin %.0f minutes of the start, on: %sclaim\nCertificate SHA-256: %s\n", auth.Spell(e.code), left.Minutes(), page, fingerprint)
+	if err := kept.Write(e.file, []byte(text), 0o600); err != nil {
+		e.log.Warn("claim code not written", "file", e.file, "error", err)
+		return
+	}
+	e.forgets = time.AfterFunc(left, e.forget)
+	context.AfterFunc(ctx, func() { e.forgets.Stop() })
 }
 
 // forget removes the file with the code.

@@ -11,18 +11,29 @@ import (
 	"timeball/pps/timing"
 )
 
-// newSimulation is -board sim: a board that has booted without a network, 3.5 s behind and 10 ppm fast, whose receiver
-// finds its satellites after 2 s. change may make another world of it.
+// newSimulation is -board sim.
 func newSimulation(o options, cfg config.Config, u *appliance.Config, change func(*sim.Config)) (appliance.Board, error) {
-	model, err := sim.ModelNamed(o.model)
-	if err != nil {
-		return nil, fmt.Errorf("-model: %w", err)
-	}
-	kind, err := cfg.Sim.Kind()
+	world, err := simulatedWorld(o, cfg, u, change)
 	if err != nil {
 		return nil, err
 	}
-	world := sim.Config{
+	board := appliance.NewSimBoard(world, o.pace)
+	board.Monitor = cfg.Clock.Monitor
+	return board, nil
+}
+
+// simulatedWorld is that of a board that has booted without a network, 3.5 s behind and 10 ppm fast, whose receiver finds its
+// satellites after 2 s. change may make another one of it. The Engine is told of its capture.
+func simulatedWorld(o options, cfg config.Config, u *appliance.Config, change func(*sim.Config)) (world sim.Config, err error) {
+	model, err := sim.ModelNamed(o.model)
+	if err != nil {
+		return world, fmt.Errorf("-model: %w", err)
+	}
+	kind, err := cfg.Sim.Kind()
+	if err != nil {
+		return world, err
+	}
+	world = sim.Config{
 		Model: model, Seed: o.seed, Sensors: true, RTC: true, FixAfter: 2 * time.Second,
 		E0: -3500 * time.Millisecond, Y0: 1e-5, Receiver: simulatedReceiver(kind, o.seed),
 	}
@@ -32,11 +43,11 @@ func newSimulation(o options, cfg config.Config, u *appliance.Config, change fun
 	if o.receiver != "" {
 		recording, err := recorded(o.receiver)
 		if err != nil {
-			return nil, fmt.Errorf("-receiver: %w", err)
+			return world, fmt.Errorf("-receiver: %w", err)
 		}
 		world.Receiver, world.Start = recording, recording.First()
 	} else if world.Start, err = cfg.Sim.Began(); err != nil {
-		return nil, err
+		return world, err
 	}
 	if world.Start != 0 {
 		u.Engine.Floor, u.Engine.Saved = timing.FirstDate, 0 // it may be any year
@@ -50,9 +61,7 @@ func newSimulation(o options, cfg config.Config, u *appliance.Config, change fun
 	}
 	u.Engine.Loop.Bias = (model.Latency[0] + model.Latency[1]) / 2
 	u.Engine.Loop.BiasRange = (model.Latency[1] - model.Latency[0]) / 2
-	board := appliance.NewSimBoard(world, o.pace)
-	board.Monitor = cfg.Clock.Monitor
-	return board, nil
+	return world, nil
 }
 
 // simulatedReceiver returns a receiver of a kind, which speaks its binary protocol alone.

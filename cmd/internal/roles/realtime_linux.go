@@ -24,7 +24,7 @@ func RealTime() error {
 	lock := os.NewSyscallError("mlockall", unix.Mlockall(unix.MCL_CURRENT|unix.MCL_FUTURE|unix.MCL_ONFAULT))
 	cores := lastCores(runtime.NumCPU())
 	return errors.Join(lock, eachThread(func(tid int) error {
-		attributes := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: realTimePriority}
+		attributes := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: realTimePriority, Flags: unix.SCHED_FLAG_RESET_ON_FORK}
 		policy := os.NewSyscallError("sched_setattr", unix.SchedSetAttr(tid, &attributes, 0))
 		if cores == nil {
 			return policy

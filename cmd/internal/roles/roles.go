@@ -75,7 +75,8 @@ type Child struct {
 // Begin returns this process as the Role that it was started as.
 func Begin() (*Child, error) {
 	c := &Child{Name: Inherited(), file: map[string]*os.File{}}
-	os.Unsetenv(variable) // what this process starts is no Role
+	os.Unsetenv(variable)                                                  // what this process starts is no Role
+	_ = os.WriteFile("/proc/self/comm", []byte("timeball-"+c.Name), 0o644) // what ps and top show of it; no harm if they don't
 	conn, err := newConn(os.NewFile(linkFile, "link"))
 	if err != nil {
 		return nil, fmt.Errorf("%s: no link to a supervisor: %w", variable, err)
