@@ -220,7 +220,7 @@ func (a *apart) roles() ([]roles.Role, error) {
 	}
 	keeper := roles.Role{
 		Name: roleClock, Privileges: clockPrivileges(a.options.board),
-		Files:   []roles.File{{Name: pageFile, File: a.page}, {Name: roleNTP, File: toNTP}, {Name: roleWeb, File: toWeb}},
+		Files: []roles.File{{Name: pageFile, File: a.page}, {Name: roleNTP, File: toNTP}, {Name: roleWeb, File: toWeb}},
 		Prepare: func() any {
 			t := a.told
 			t.Sockets, t.Kept, t.Restarts = a.sockets, a.kept.get(), a.supervisor.Restarts()

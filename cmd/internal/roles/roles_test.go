@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -166,6 +167,11 @@ func fields(text string) map[string]string {
 // than it has.
 func TestRoleHasItsPrivilegesAndNoMore(t *testing.T) {
 	root := os.Geteuid() == 0
+	own := fields(status())
+	may, err := strconv.ParseUint(own["CapBnd"], 16, 64) // the tests run without CAP_SYS_TIME where they can
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, p := range map[string]Privileges{
 		"clock": {Capabilities: SysTime | SysNice | IPCLock}, "ntp": {UID: 60123}, "sim": {},
 	} {
@@ -177,7 +183,7 @@ func TestRoleHasItsPrivilegesAndNoMore(t *testing.T) {
 		case <-time.After(20 * time.Second):
 			t.Fatalf("%s: it says nothing:\n%s", name, &b.log)
 		}
-		want := uint64(p.Capabilities)
+		want := uint64(p.Capabilities) & may
 		if p.UID != 0 {
 			want = 0
 		}
@@ -194,8 +200,7 @@ func TestRoleHasItsPrivilegesAndNoMore(t *testing.T) {
 		}
 		b.stop()
 	}
-	own := fields(status())
-	if own["NoNewPrivs"] != "0" || root && own["CapEff"] == "0000000000000000" {
+	if own = fields(status()); own["NoNewPrivs"] != "0" || root && own["CapEff"] == "0000000000000000" {
 		t.Errorf("the supervisor has given up its own: NoNewPrivs %s, CapEff %s", own["NoNewPrivs"], own["CapEff"])
 	}
 }
