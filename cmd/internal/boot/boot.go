@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -53,7 +54,7 @@ type boot struct {
 	claimTried bool
 	permDevice string
 	perm       permState
-	config     config.Config
+	config     atomic.Pointer[config.Config]
 	network    netconf.Settings
 	report     *report
 }
@@ -101,7 +102,8 @@ func (b *boot) run() {
 	b.partitions()
 	b.setFloor()
 	b.tune()
-	b.settings()
+	b.configure()
+	b.readNetwork()
 	b.serve(ctx)
 	how := <-asked
 	b.log.Info("told to stop", "signal", how)
@@ -209,20 +211,34 @@ func (b *boot) setFloor() {
 	b.log.Info("clock set forward", "from", now.UTC(), "to", time.Unix(second, 0).UTC(), "because of", why)
 }
 
-// settings reads what perm says of the unit and its network. What is wrong is told, and the default is used.
-func (b *boot) settings() {
-	b.config = config.Default()
-	if content, err := os.ReadFile(b.path(stateDir, requests.Config)); err == nil {
-		c, err := config.Parse(requests.Config, content)
-		if err != nil {
-			b.note("The unit's configuration is not used, the default is: %v.", err)
-		} else {
-			b.config = c
+// configure reads the unit's configuration, which the page may have changed since the last start of timeballd, and returns
+// how that is started. What is wrong is told, and the default is used.
+func (b *boot) configure() []string {
+	argv := []string{"/bin/timeballd", "-board", "auto", "-state", stateDir, "-claim-file", claimPath}
+	const notUsed = "The unit's configuration is not used, the default is: "
+	b.report.set(func(r *Report) {
+		r.Notices = slices.DeleteFunc(slices.Clone(r.Notices), func(text string) bool { return strings.HasPrefix(text, notUsed) })
+	})
+	c := config.Default()
+	content, err := os.ReadFile(b.path(stateDir, requests.Config))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		b.note(notUsed+"%v", err)
+	default:
+		if c, err = config.Parse(requests.Config, content); err != nil {
+			c = config.Default()
+			b.note(notUsed+"%v", err)
+			break
 		}
-		b.report.configured = err == nil
-	} else if !errors.Is(err, os.ErrNotExist) {
-		b.note("The unit's configuration cannot be read, the default is used: %v.", err)
+		argv = append(argv, "-config", filepath.Join(stateDir, requests.Config))
 	}
+	b.config.Store(&c)
+	return argv
+}
+
+// readNetwork reads what perm says of the network. What is wrong is told, and DHCP is used.
+func (b *boot) readNetwork() {
 	content, err := os.ReadFile(b.path(stateDir, requests.Network))
 	if errors.Is(err, os.ErrNotExist) {
 		return
@@ -232,7 +248,7 @@ func (b *boot) settings() {
 	}
 	if err != nil {
 		b.network = netconf.Settings{}
-		b.note("The unit's network settings are not used, DHCP is: %v.", err)
+		b.note("The unit's network settings are not used, DHCP is: %v", err)
 	}
 }
 
@@ -244,12 +260,8 @@ func (b *boot) serve(ctx context.Context) {
 	defer reaping.Wait()
 	defer stopReaping()
 	reaping.Go(func() { r.run(reap) })
-	argv := []string{"/bin/timeballd", "-board", "auto", "-state", stateDir, "-claim-file", claimPath}
-	if b.report.configured {
-		argv = append(argv, "-config", filepath.Join(stateDir, requests.Config))
-	}
 	daemon := service{
-		argv: argv, env: []string{"PATH=/bin", "HOME=/", "TMPDIR=/tmp"}, log: b.log, output: b.daemonLog(), grace: 10 * time.Second,
+		command: b.configure, env: []string{"PATH=/bin", "HOME=/", "TMPDIR=/tmp"}, log: b.log, output: b.daemonLog(), grace: 10 * time.Second,
 	}
 	named := make(chan struct{})
 	all.Go(func() { b.uplink(ctx, named) })

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"timeball/board/store"
 	"timeball/cmd/internal/appliance"
+	"timeball/cmd/internal/config"
 	"timeball/image/mounts"
 	"timeball/web/auth"
 )
@@ -64,6 +66,8 @@ func card(t *testing.T) (*boot, *fakeKernel) {
 		tryWrite: func(string) error { return nil }, perm: permOK, bootDevice: "/dev/vda1", permDevice: "/dev/vda7",
 	}
 	b.report = newReport(b.path("/run/timeball/boot.json"))
+	defaults := config.Default()
+	b.config.Store(&defaults)
 	for _, dir := range []string{"/run/timeball", mounts.Boot, mounts.Perm, stateDir} {
 		if err := os.MkdirAll(b.path(dir), 0o755); err != nil {
 			t.Fatal(err)
@@ -321,21 +325,30 @@ func TestSettingsThatAreWrongAreToldAndNotUsed(t *testing.T) {
 	b, _ := card(t)
 	put(t, b, stateDir+"/timeball.toml", "[server]\nlissten = [\":123\"]\n")
 	put(t, b, stateDir+"/network.toml", "adresses = []\n")
-	b.settings()
+	started := b.configure()
+	b.readNetwork()
 	notices := strings.Join(b.report.get().Notices, "\n")
 	for _, part := range []string{"did you mean server.listen?", "adresses", "DHCP"} {
 		if !strings.Contains(notices, part) {
 			t.Errorf("told %q, want something of %q", notices, part)
 		}
 	}
-	if b.report.configured || !b.network.UsesDHCP() || b.config.Web.HTTP != ":80" {
-		t.Errorf("used all the same: %v, %+v, %+v", b.report.configured, b.network, b.config.Web)
+	if slices.Contains(started, "-config") || !b.network.UsesDHCP() || b.config.Load().Web.HTTP != ":80" {
+		t.Errorf("used all the same: %q, %+v, %+v", started, b.network, b.config.Load().Web)
 	}
+	// What the page has changed since holds from the next start on.
 	put(t, b, stateDir+"/timeball.toml", "[web]\nhttp = \":8080\"\n")
 	put(t, b, stateDir+"/network.toml", "dhcp = false\n")
-	b.settings()
-	if !b.report.configured || b.network.UsesDHCP() || b.config.Web.HTTP != ":8080" {
-		t.Errorf("not used: %v, %+v, %+v", b.report.configured, b.network, b.config.Web)
+	started = b.configure()
+	b.readNetwork()
+	if !slices.Contains(started, "-config") || b.network.UsesDHCP() || b.config.Load().Web.HTTP != ":8080" {
+		t.Errorf("not used: %q, %+v, %+v", started, b.network, b.config.Load().Web)
+	}
+	if notices := strings.Join(b.report.get().Notices, "\n"); strings.Contains(notices, "server.listen") {
+		t.Errorf("still told of a mistake that is mended: %q", notices)
+	}
+	if i := slices.Index(started, "-board"); i < 0 || started[i+1] != "auto" {
+		t.Errorf("started as %q", started)
 	}
 }
 

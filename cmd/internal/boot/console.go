@@ -75,7 +75,7 @@ func (b *boot) show(ctx context.Context) {
 func (b *boot) screen(ctx context.Context) screen.State {
 	r := b.report.get()
 	s := screen.State{Version: b.marker.Version, Slot: b.slot, Name: r.Hostname, Network: r.Sentence(), Notices: r.Notices}
-	s.Links = links(r.Addresses, r.MDNS, b.config.Web.HTTP)
+	s.Links = links(r.Addresses, r.MDNS, b.config.Load().Web.HTTP)
 	s.Claim, s.Fingerprint = b.door()
 	s.Verdict = b.verdict(ctx)
 	return s
@@ -122,7 +122,7 @@ func links(addresses []netip.Prefix, mdns, listen string) []string {
 
 // verdict asks the page how the time is, in a few words.
 func (b *boot) verdict(ctx context.Context) string {
-	host, port := page(b.config.Web.HTTP)
+	host, port := page(b.config.Load().Web.HTTP)
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	url := "http://" + net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port) + "/api/v1/status"

@@ -37,10 +37,10 @@ func (b *boot) door() (code, fingerprint string) {
 
 // fingerprint returns that of the certificate that the page shows.
 func (b *boot) fingerprint() string {
-	if b.config.Web.HTTPS == "off" {
+	if b.config.Load().Web.HTTPS == "off" {
 		return ""
 	}
-	cert, key := b.config.Web.Certificate, b.config.Web.Key
+	cert, key := b.config.Load().Web.Certificate, b.config.Load().Web.Key
 	if cert == "" {
 		cert = stateDir + "/web/https.pem"
 		key = cert

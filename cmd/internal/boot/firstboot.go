@@ -110,7 +110,7 @@ func (b *boot) firstBoot(found []dropped, perm permState) {
 		b.log.Info("the boot partition asks", "file", step.File.Name, "do", step.Do.String())
 		if err := b.do(step, perm); err != nil {
 			b.log.Error("not done", "file", step.File.Name, "error", err)
-			b.note("%s on the boot partition could not be followed: %v.", step.File.Name, err)
+			b.note("%s on the boot partition could not be followed: %v", step.File.Name, err)
 			continue
 		}
 	}
@@ -131,9 +131,9 @@ func (b *boot) do(step requests.Step, perm permState) error {
 	case requests.TakeConfig, requests.TakeNetwork:
 		return b.take(name, step.File.Content)
 	case requests.RefuseConfig:
-		b.note("%s on the boot partition is not used, the default is: %v.", name, step.File.Err)
+		b.note("%s on the boot partition is not used, the default is: %v", name, step.File.Err)
 	case requests.RefuseNetwork:
-		b.note("%s on the boot partition is not used, DHCP is: %v.", name, step.File.Err)
+		b.note("%s on the boot partition is not used, DHCP is: %v", name, step.File.Err)
 	case requests.PassConfig, requests.PassNetwork:
 		b.note("%s on the boot partition is not used: the unit has had its own since its first start. The file factory-reset there lets it be taken.", name)
 	}

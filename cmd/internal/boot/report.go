@@ -23,9 +23,8 @@ type Report struct {
 
 // report keeps the file up to date and wakes the console.
 type report struct {
-	configured bool // whether there is a configuration to be used
-	path       string
-	changed    chan struct{}
+	path    string
+	changed chan struct{}
 
 	mu  sync.Mutex
 	now Report

@@ -83,11 +83,11 @@ func (r *reaper) start(argv, env []string, output *os.File) (pid int, exit <-cha
 
 // service is a program that is kept running.
 type service struct {
-	argv   []string
-	env    []string
-	log    *slog.Logger
-	output io.Writer // gets what it writes
-	grace  time.Duration
+	command func() []string // what is started, asked before each start
+	env     []string
+	log     *slog.Logger
+	output  io.Writer // gets what it writes
+	grace   time.Duration
 }
 
 // backoff of a program that ends: it is started again at once the first time, and at least each maxWait. One that has run
@@ -111,8 +111,9 @@ func (s service) run(ctx context.Context, r *reaper) {
 	var wait time.Duration
 	for ctx.Err() == nil {
 		began := time.Now()
-		if err := s.once(ctx, r); err != nil {
-			s.log.Error("program not started", "program", s.argv[0], "error", err)
+		argv := s.command()
+		if err := s.once(ctx, r, argv); err != nil {
+			s.log.Error("program not started", "program", argv[0], "error", err)
 		}
 		if ctx.Err() != nil {
 			return
@@ -126,48 +127,48 @@ func (s service) run(ctx context.Context, r *reaper) {
 }
 
 // once runs the program to its end.
-func (s service) once(ctx context.Context, r *reaper) error {
+func (s service) once(ctx context.Context, r *reaper, argv []string) error {
 	from, to, err := os.Pipe()
 	if err != nil {
 		return err
 	}
-	pid, exit, err := r.start(s.argv, s.env, to)
+	pid, exit, err := r.start(argv, s.env, to)
 	to.Close()
 	if err != nil {
 		from.Close()
 		return err
 	}
-	s.log.Info("program started", "program", s.argv[0], "pid", pid)
+	s.log.Info("program started", "program", argv[0], "pid", pid)
 	go func() {
 		_, _ = io.Copy(s.output, from) // ends when the last process that has the other end does
 		from.Close()
 	}()
 	select {
 	case status := <-exit:
-		s.ended(status)
+		s.ended(argv[0], status)
 		_ = syscall.Kill(-pid, syscall.SIGKILL) // what it left behind would keep its sockets
 	case <-ctx.Done():
-		s.end(pid, exit)
+		s.end(argv[0], pid, exit)
 	}
 	return nil
 }
 
 // ended says how the program ended.
-func (s service) ended(status syscall.WaitStatus) {
+func (s service) ended(program string, status syscall.WaitStatus) {
 	if status.Signaled() {
-		s.log.Warn("program ended", "program", s.argv[0], "signal", unix.SignalName(status.Signal()))
+		s.log.Warn("program ended", "program", program, "signal", unix.SignalName(status.Signal()))
 	} else {
-		s.log.Warn("program ended", "program", s.argv[0], "status", status.ExitStatus())
+		s.log.Warn("program ended", "program", program, "status", status.ExitStatus())
 	}
 }
 
 // end ends the program and all in its process group.
-func (s service) end(pid int, exit <-chan syscall.WaitStatus) {
+func (s service) end(program string, pid int, exit <-chan syscall.WaitStatus) {
 	_ = syscall.Kill(pid, syscall.SIGTERM)
 	select {
 	case <-exit:
 	case <-time.After(s.grace):
-		s.log.Warn("program killed", "program", s.argv[0], "after", s.grace)
+		s.log.Warn("program killed", "program", program, "after", s.grace)
 	}
 	_ = syscall.Kill(-pid, syscall.SIGKILL)
 }

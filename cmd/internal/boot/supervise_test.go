@@ -87,7 +87,7 @@ func start(t *testing.T, kind string) (output, log *lines, end func()) {
 	}
 	output, log = newLines(), newLines()
 	s := service{
-		argv: []string{self}, env: []string{"BOOT_TEST_CHILD=" + kind}, log: slog.New(slog.NewTextHandler(log, nil)), output: output, grace: 100 * time.Millisecond,
+		command: func() []string { return []string{self} }, env: []string{"BOOT_TEST_CHILD=" + kind}, log: slog.New(slog.NewTextHandler(log, nil)), output: output, grace: 100 * time.Millisecond,
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	reap, stop := context.WithCancel(context.Background())

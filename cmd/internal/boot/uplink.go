@@ -11,7 +11,7 @@ import (
 
 // uplink keeps the network up until ctx is done; named is closed when the unit has its name.
 func (b *boot) uplink(ctx context.Context, named chan<- struct{}) {
-	_, port, _ := net.SplitHostPort(b.config.Web.HTTP)
+	_, port, _ := net.SplitHostPort(b.config.Load().Web.HTTP)
 	http, _ := strconv.ParseUint(port, 10, 16)
 	var once sync.Once
 	link.Run(ctx, link.Config{
