@@ -29,7 +29,7 @@ func (s *Server) routes() []Route {
 		{Method: "POST", Path: "/api/v1/faults", Policy: Admin, Handle: s.fault},
 		{Method: "GET", Path: "/metrics", Policy: Public, Handle: s.metrics},
 	}
-	return slices.Concat(routes, s.pastRoutes(), s.eventRoutes(), s.doorRoutes())
+	return slices.Concat(routes, s.pastRoutes(), s.eventRoutes(), s.doorRoutes(), s.settingsRoutes())
 }
 
 // snapshot returns the unit's status in a form that can be written: JSON knows no infinity, and what is no number is not

@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -98,6 +99,8 @@ type Server struct {
 	door     *auth.Door
 	audit    *audit.Log
 	live     *live
+	tried    atomic.Bool // a change of the configuration may be on its way
+	watched  sources
 	// identify finds out who sent a request over TLS.
 	identify func(http.ResponseWriter, *http.Request) Visitor
 	log      *slog.Logger
@@ -118,6 +121,7 @@ func New(config Config, unit Unit, extra ...func(io.Writer)) *Server {
 		s.audit, _ = audit.Open("")
 	}
 	s.live = newLive(s)
+	s.tried.Store(true) // nobody knows yet
 	s.table = s.routes()
 	s.handler = newGuard(append([]string{config.Name}, config.Names...), config.Hostname, newTable(s, s.table))
 	return s

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"timeball/web/audit"
 )
 
 // Watch follows the unit once a second, for what a person asks of the past and for who is told what happens, until ctx ends;
@@ -17,6 +19,7 @@ func (s *Server) Watch(ctx context.Context) error {
 		s.log.Warn("events of before are not used", "error", err)
 	}
 	s.happened.started(s.snapshot().Version)
+	s.record(audit.Entry{What: "start", OK: true, Text: s.snapshot().Version})
 	var helpers sync.WaitGroup
 	helpers.Go(func() { s.happened.notifier.Run(ctx) })
 	helpers.Go(func() { s.past.keep(ctx, s.kept) })
@@ -38,6 +41,8 @@ func (s *Server) follow(ctx context.Context) {
 		status := s.live.moment().status // of this second, which readers who lose their connection get later
 		s.past.add(now.Sub(began), now.Unix(), &status)
 		s.happened.look(now.Sub(began), &status)
+		s.watchSources(&status)
+		s.watchTrial(ctx)
 		s.live.moment() // is there for a reader who loses its connection
 		next.Reset(s.live.wait())
 		select {

@@ -41,6 +41,8 @@ type Status struct {
 	RequestsRefused       uint64   `json:"ntp_requests_refused"`    // since the unit was started
 	ServedUnixNanoseconds *int64   `json:"served_unix_nanoseconds"` // the served clock when this was written; null until locked
 
+	ClockSteps uint64 `json:"clock_steps"` // of the served clock, since this unit started
+
 	FrequencySigmaRatio *float64         `json:"frequency_sigma_ratio"` // 1 sigma of frequency_ratio
 	TAIOffsetSeconds    *int             `json:"tai_offset_seconds"`    // TAI - UTC
 	LeapAtUnixSeconds   *int64           `json:"leap_at_unix_seconds"`  // the midnight the announced leap second ends at

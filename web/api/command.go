@@ -112,7 +112,7 @@ func Refuse(format string, args ...any) Result {
 
 // Bounds of a command, so that who carries it can bound what he reads.
 const (
-	MaxConfig = 64 << 10 // bytes of a configuration file
+	MaxConfig = 32 << 10 // bytes of a configuration file that is changed over the network
 	maxSet    = 100
 	maxWord   = 256 // bytes of a name
 )

@@ -91,6 +91,7 @@ func loop(s api.Status) []Family {
 		{Name: "timeball_pulses_total", Kind: "counter", Help: "Pulses by what became of them.", Samples: []Sample{
 			{[]string{"result", "accepted"}, float64(s.PulsesAccepted)}, {[]string{"result", "refused"}, float64(s.PulsesRefused)},
 		}},
+		{Name: "timeball_clock_steps_total", Kind: "counter", Help: "Steps of the served clock.", Samples: []Sample{{Value: float64(s.ClockSteps)}}},
 		gauge("timeball_sim_error_seconds", "True error of the clock of a simulated board.", s.SimErrorSeconds),
 	}
 }

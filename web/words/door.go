@@ -136,6 +136,7 @@ var doorWords = section{
 	"door.confirmed":      {"The change is kept.", "更改已保留。"},
 	"door.reverted":       {"The change is undone.", "更改已撤销。"},
 
+	"door.last-change": {"The last change was not kept: {reason}", "上次更改未保留：{reason}"},
 	"door.audit":       {"Record", "操作记录"},
 	"door.audit-q":     {"Who did what?", "谁做了什么？"},
 	"door.audit-a":     {"Sign-ins, changes, updates, new sources of time and steps of the clock, the newest first.", "登录、更改、更新、时间来源变化和时钟跳变，最新的在前。"},
@@ -205,4 +206,10 @@ var settingWords = section{
 	"set.web.https.hint":                 {"TCP address where changes are made; off: nowhere.", "进行更改的 TCP 地址；off 表示关闭。"},
 	"set.web.hosts":                      {"Names", "名称"},
 	"set.web.hosts.hint":                 {"Further names browsers ask for it by, one a line.", "浏览器访问本机所用的其他名称，每行一个。"},
+	"set.alarm.syslog":                   {"Syslog", "Syslog"},
+	"set.alarm.syslog.hint":              {"As in udp://192.0.2.9:514 or tcp://log.example.org:601. Empty: none.", "例如 udp://192.0.2.9:514 或 tcp://log.example.org:601。留空则不发送。"},
+	"set.alarm.webhook":                  {"Webhook", "Webhook"},
+	"set.alarm.webhook.hint":             {"An https address that JSON is sent to. Empty: none.", "接收 JSON 的 https 地址。留空则不发送。"},
+	"set.alarm.language":                 {"Language", "语言"},
+	"set.alarm.language.hint":            {"Of what they are told: en or zh.", "通知所用的语言：en 或 zh。"},
 }

@@ -29,6 +29,7 @@ func (u *Unit) Status() api.Status {
 		ModeSeconds: max(0, float64(now.Mono.Sub(est.ModeSince))), PulsesAccepted: s.Counters.Accepted,
 		PulsesRefused: s.Counters.Edges - s.Counters.Accepted, LimitSeconds: some(u.cfg.Publish.Limit.Seconds()),
 	}
+	status.ClockSteps = uint64(now.Era)
 	describeService(&status, p, now)
 	describeLoop(&status, est, now)
 	describeLeap(&status, s.Leap)

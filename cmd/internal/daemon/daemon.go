@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"timeball/board"
@@ -114,15 +116,24 @@ func (o options) check(rest []string) error {
 
 // configuration reads the file and lets the flags that were given win over it.
 func (o *options) configuration() (config.Config, error) {
-	c := config.Default()
-	if o.config != "" {
-		var err error
-		if c, err = config.Load(o.config); err != nil {
-			return c, err
-		}
-		if !o.given["board"] {
-			o.board = c.Board.Kind
-		}
+	if o.config == "" {
+		return o.configured("")
+	}
+	text, err := os.ReadFile(o.config)
+	if err != nil {
+		return config.Config{}, fmt.Errorf("config: %w", err)
+	}
+	return o.configured(string(text))
+}
+
+// configured is configuration of a file already read.
+func (o *options) configured(text string) (config.Config, error) {
+	c, err := config.Parse(cmp.Or(o.config, settingsName), []byte(text))
+	if err != nil {
+		return c, err
+	}
+	if o.config != "" && !o.given["board"] {
+		o.board = c.Board.Kind
 	}
 	c.Board.Kind = o.board
 	if o.board == "sim" {
@@ -230,27 +241,77 @@ func (p program) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := o.configuration()
+	unit := new(atomic.Pointer[appliance.Unit])
+	keeper, err := p.openSettings(o, unit)
+	if err != nil {
+		return err
+	}
+	cfg, err := o.configured(keeper.Text())
 	if err != nil {
 		return err
 	}
 	if p.apart && (o.processes == 3 || o.processes == 0 && o.board == "auto") {
 		return p.runApart(ctx, args, o, cfg)
 	}
-	var record *os.File
-	if o.record != "" {
-		if record, err = os.Create(o.record); err != nil {
-			return fmt.Errorf("-record: %w", err)
+	entry := p.openEntry(o, cfg, keeper)
+	entry.unit = unit
+	defer entry.close()
+	defer background(ctx, keeper.Run)()
+	for began := 1; ; began++ {
+		ended, err := p.runOnce(ctx, o, entry, began)
+		switch {
+		case ctx.Err() != nil || err == nil && ended:
+			return err
+		case err != nil && !keeper.Failed(err):
+			return err
+		case err != nil:
+			entry.log.Error("the unit does not run with the change", "error", err)
 		}
+	}
+}
+
+// runOnce runs the unit with the configuration as it is, until ctx or the unit ends (ended) or it has to start anew.
+func (p program) runOnce(ctx context.Context, o options, entry *entry, began int) (ended bool, err error) {
+	cfg, err := o.configured(entry.settings.Text())
+	if err != nil {
+		return true, err
+	}
+	record, err := o.recording(began)
+	if err != nil {
+		return true, err
+	}
+	if record != nil {
 		defer record.Close()
 	}
-	entry := p.openEntry(o, cfg)
-	defer entry.close()
 	unit, err := p.newUnit(o, cfg, record, entry)
 	if err != nil {
-		return err
+		return true, err
 	}
 	return p.serve(ctx, unit, entry)
+}
+
+// recording opens the file for what the Engine takes; nil: none is asked for. A unit that starts anew begins another one.
+func (o options) recording(began int) (*os.File, error) {
+	if o.record == "" {
+		return nil, nil
+	}
+	name := o.record
+	if began > 1 {
+		name += fmt.Sprintf(".%d", began)
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, fmt.Errorf("-record: %w", err)
+	}
+	return f, nil
+}
+
+// background runs f until the returned function is called, which waits for it.
+func background(ctx context.Context, f func(context.Context)) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() { defer close(ended); f(ctx) }()
+	return func() { cancel(); <-ended }
 }
 
 // newUnit makes the unit, which records to record unless that is nil.
@@ -275,32 +336,47 @@ func (p program) logger(cfg config.Config) *slog.Logger {
 	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: cfg.Log.Slog()}))
 }
 
-// serve runs the unit, and says in plain lines where it is, when it has locked and that it has ended.
-func (p program) serve(ctx context.Context, unit *appliance.Unit, entry *entry) error {
+// serve runs the unit, and says in plain lines where it is, when it has locked and that it has ended. When it has to start
+// anew it is not ended.
+func (p program) serve(ctx context.Context, unit *appliance.Unit, entry *entry) (ended bool, err error) {
 	began := time.Now()
 	fmt.Fprintf(p.stdout, "Timeball has started. NTP: %s. Page: %s\n", list(unit.NTP()), unit.Page())
 	if page := unit.SecurePage(); page != "" {
 		fmt.Fprintf(p.stdout, "Changes are made on %s, certificate SHA-256 %s\n", page, unit.Fingerprint())
 		entry.announce(ctx, p.stdout, page, unit.Fingerprint())
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	told := make(chan struct{})
-	go func() {
-		defer close(told)
-		select {
-		case <-ctx.Done():
-		case <-unit.Locked():
-			bound := unit.Snapshot().Estimate.Bound.Total()
-			fmt.Fprintf(p.stdout, "Locked after %.0f s: error at most %.1f µs.\n", time.Since(began).Seconds(), float64(bound)*1e6)
+	entry.unit.Store(unit)
+	entry.settings.Started()
+	running, cancel := context.WithCancel(ctx)
+	locked, anew := unit.Locked(), false
+	told := background(running, func(ctx context.Context) {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-entry.settings.Changes():
+				anew = true
+				cancel()
+				return
+			case <-locked:
+				locked = nil
+				bound := unit.Snapshot().Estimate.Bound.Total()
+				fmt.Fprintf(p.stdout, "Locked after %.0f s: error at most %.1f µs.\n", time.Since(began).Seconds(), float64(bound)*1e6)
+			}
 		}
-	}()
-	err := unit.Run(ctx)
+	})
+	err = unit.Run(running)
 	cancel()
-	<-told
-	if err == nil {
+	told()
+	switch {
+	case err != nil:
+	case anew && ctx.Err() == nil:
+		fmt.Fprintln(p.stdout, "Starting anew.")
+		return false, nil
+	default:
 		fmt.Fprintln(p.stdout, "Stopped.")
 	}
-	return err
+	return true, err
 }
 
 // list writes addresses for people.

@@ -14,10 +14,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"timeball/cmd/internal/appliance"
 	"timeball/cmd/internal/config"
+	"timeball/cmd/internal/settings"
 	"timeball/web/api"
 	"timeball/web/audit"
 	"timeball/web/auth"
@@ -33,13 +35,15 @@ type entry struct {
 	code  string // to claim the unit with; "" = it has an admin, or no address to be claimed at
 	file  string // that has the code; "" = none
 
-	once    sync.Once
-	forgets *time.Timer // of the file
+	settings *settings.Keeper
+	unit     *atomic.Pointer[appliance.Unit] // that runs, or ran last
+
+	once sync.Once
 }
 
 // openEntry opens both. What can't be read is logged, and the unit runs all the same.
-func (p program) openEntry(o options, cfg config.Config) *entry {
-	e := &entry{log: p.logger(cfg), file: o.claim}
+func (p program) openEntry(o options, cfg config.Config, keeper *settings.Keeper) *entry {
+	e := &entry{log: p.logger(cfg), file: o.claim, settings: keeper}
 	dir := webDir(o, cfg)
 	if cfg.Web.HTTPS != "off" && !auth.HasAdmin(dir) {
 		e.code = cmp.Or(o.code, auth.NewCode())
@@ -54,15 +58,7 @@ func (p program) openEntry(o options, cfg config.Config) *entry {
 	if e.code == "" {
 		e.forget() // a code of before opens nothing
 	}
-	e.record("start", p.build.Version)
 	return e
-}
-
-// record writes what the unit itself does.
-func (e *entry) record(what, text string) {
-	if err := e.audit.Write(nil, audit.Entry{What: what, OK: true, Text: text}); err != nil {
-		e.log.Error("record not written", "error", err)
-	}
 }
 
 // bootID names this boot of the machine, "" where the kernel does not.
@@ -81,8 +77,8 @@ func (e *entry) announce(ctx context.Context, w io.Writer, page, fingerprint str
 		return
 	}
 	e.once.Do(func() {
-		e.invite(w, left, page)
 		e.write(ctx, left, page, fingerprint)
+		e.invite(w, left, page)
 	})
 }
 
@@ -101,8 +97,8 @@ func (e *entry) write(ctx context.Context, left time.Duration, page, fingerprint
 		e.log.Warn("claim code not written", "file", e.file, "error", err)
 		return
 	}
-	e.forgets = time.AfterFunc(left, e.forget)
-	context.AfterFunc(ctx, func() { e.forgets.Stop() })
+	forgets := time.AfterFunc(left, e.forget)
+	context.AfterFunc(ctx, func() { forgets.Stop() })
 }
 
 // forget removes the file with the code.
@@ -122,14 +118,14 @@ func (e *entry) close() {
 }
 
 // do carries out what is asked of the whole program.
-func (e *entry) do(_ context.Context, c api.Command) (api.Result, error) {
+func (e *entry) do(ctx context.Context, c api.Command) (api.Result, error) {
 	if c.Name == api.CommandClaimed {
 		if e.door.Claimed() {
 			e.forget()
 		}
 		return api.Result{State: api.OK}, nil
 	}
-	return api.Refuse("this unit does not do %s", c.Name), nil
+	return e.settings.Do(ctx, c)
 }
 
 // secure gives the unit its https address and the certificate it shows there.

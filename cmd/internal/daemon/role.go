@@ -305,7 +305,7 @@ func (r *role) runWeb(ctx context.Context) error {
 	}
 	o := r.options
 	o.claim, o.code, o.running = "", r.told.Code, appliance.Ago(r.told.Started)
-	entry := r.openEntry(o, r.config) // the file with the code is for who may write it
+	entry := r.openEntry(o, r.config, nil) // the file with the code is for who may write it
 	defer entry.close()
 	u.Web.Door, u.Web.Audit, u.Web.Recording, u.Web.LogTail = entry.door, entry.audit, r.told.Record, r.newestLog
 	u.Do = func(ctx context.Context, c api.Command) (api.Result, error) { return r.ask(ctx, entry, c) }
