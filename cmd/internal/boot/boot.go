@@ -214,7 +214,7 @@ func (b *boot) setFloor() {
 // configure reads the unit's configuration, which the page may have changed since the last start of timeballd, and returns
 // how that is started. What is wrong is told, and the default is used.
 func (b *boot) configure() []string {
-	argv := []string{"/bin/timeballd", "-board", "auto", "-state", stateDir, "-claim-file", claimPath}
+	argv := []string{"/bin/timeballd", "-board", "auto", "-state", stateDir, "-claim-file", claimPath, "-watchdog", "/dev/watchdog"}
 	const notUsed = "The unit's configuration is not used, the default is: "
 	b.report.set(func(r *Report) {
 		r.Notices = slices.DeleteFunc(slices.Clone(r.Notices), func(text string) bool { return strings.HasPrefix(text, notUsed) })

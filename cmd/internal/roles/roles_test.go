@@ -69,6 +69,11 @@ func act() error {
 		}
 	case "ends":
 		return errors.New("of its own accord")
+	case "real time":
+		return c.Link.Tell("what became", realTime())
+	}
+	if dir, ok := strings.CutPrefix(part, "confined to "); ok {
+		return c.Link.Tell("what became", confined(dir))
 	}
 	c.Link.Tell("status", status())
 	for ctx.Err() == nil {
@@ -87,6 +92,54 @@ func act() error {
 		fmt.Fprintln(f, c.Name)
 	}
 	return nil
+}
+
+// realTime makes this process a real-time one and returns what the kernel then says of its threads and memory.
+func realTime() string {
+	if err := RealTime(); err != nil {
+		return err.Error()
+	}
+	said := ""
+	eachThread(func(tid int) error {
+		a, err := unix.SchedGetAttr(tid, 0)
+		if err == nil && (a.Policy != unix.SCHED_FIFO || a.Priority != realTimePriority) {
+			said += fmt.Sprintf("thread %d has policy %d; ", tid, a.Policy)
+		}
+		return err
+	})
+	f := fields(status())
+	if f["VmLck"] == "0 kB" {
+		said += "nothing is locked; "
+	}
+	return said + "resident " + f["VmRSS"]
+}
+
+// confined confines this process to dir, and returns what it can do all the same.
+func confined(dir string) (can []string) {
+	if err := Confine([]string{dir, "/does/not/exist"}, []string{dir + "/../read", "/nor/does/this"}); err != nil {
+		return []string{err.Error()}
+	}
+	note := func(what string, err error) {
+		if err == nil {
+			can = append(can, what)
+		}
+	}
+	_, err := os.ReadFile("/etc/passwd")
+	note("read passwd", err)
+	_, err = os.ReadFile("/proc/self/status")
+	note("read proc", err)
+	_, err = os.ReadDir("/")
+	note("list /", err)
+	note("write beside", os.WriteFile(dir+"/../beside", nil, 0o600))
+	note("change what it may read", os.WriteFile(dir+"/../read", nil, 0o600))
+	_, err = os.ReadFile(dir + "/../read")
+	note("read what it may", err)
+	note("write its own", os.WriteFile(dir+"/own", nil, 0o600))
+	note("remove its own", os.Remove(dir+"/own"))
+	if Confined() {
+		can = append(can, "tell that it is confined")
+	}
+	return can
 }
 
 // status returns what the kernel says of this process.
@@ -202,6 +255,56 @@ func TestRoleHasItsPrivilegesAndNoMore(t *testing.T) {
 	}
 	if own = fields(status()); own["NoNewPrivs"] != "0" || root && own["CapEff"] == "0000000000000000" {
 		t.Errorf("the supervisor has given up its own: NoNewPrivs %s, CapEff %s", own["NoNewPrivs"], own["CapEff"])
+	}
+}
+
+// became returns what a Role that acts a part says of it.
+func became[T any](t *testing.T, role Role) (said T) {
+	t.Helper()
+	got := make(chan T, 10)
+	role.Answer = func(_ context.Context, _ string, data json.RawMessage) (any, error) {
+		var v T
+		err := json.Unmarshal(data, &v)
+		got <- v
+		return nil, err
+	}
+	var log buffer
+	s := New(slog.New(slog.NewTextHandler(&log, nil)), io.Discard, &log, role)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	select {
+	case said = <-got:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("it says nothing:\n%s", &log)
+	}
+	return said
+}
+
+// Whoever takes the role over gets at no file but its own.
+func TestConfinedRoleReadsAndWritesItsOwn(t *testing.T) {
+	dir := t.TempDir()
+	own := dir + "/own"
+	if err := errors.Join(os.Mkdir(own, 0o700), os.WriteFile(dir+"/read", nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	got := became[[]string](t, Role{Name: "web", Prepare: told("confined to " + own)})
+	if want := []string{"read what it may", "write its own", "remove its own", "tell that it is confined"}; !slices.Equal(got, want) {
+		t.Errorf("it can %q, want %q", got, want)
+	}
+}
+
+// With the rights the clock has on hardware all its threads are in real time; without, what is missing is named.
+func TestRealTime(t *testing.T) {
+	got := became[string](t, Role{Name: "clock", Privileges: Privileges{Capabilities: SysNice | IPCLock}, Prepare: told("real time")})
+	kB, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(got, "resident "), " kB"))
+	if os.Geteuid() == 0 && (err != nil || kB > 100_000) { // the whole of its memory would be more than a gigabyte
+		t.Errorf("as root: %q", got)
+	}
+	got = became[string](t, Role{Name: "clock", Prepare: told("real time")})
+	if !strings.Contains(got, "sched_setattr: operation not permitted") {
+		t.Errorf("without capabilities: %q", got)
 	}
 }
 
