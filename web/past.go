@@ -14,6 +14,12 @@ import (
 	"timeball/web/history"
 )
 
+// A month of all is 4 MB, and anyone may ask: few are answered at once, so that the rest of the page is not held up.
+const (
+	maxHeavy      = 2
+	heavyPatience = 5 * time.Second
+)
+
 // pastRoutes are what is answered of the past.
 func (s *Server) pastRoutes() []Route {
 	return []Route{
@@ -27,6 +33,16 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 	q, format, err := historyQuery(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	select {
+	case s.heavy <- struct{}{}:
+		defer func() { <-s.heavy }()
+	case <-time.After(heavyPatience):
+		w.Header().Set("Retry-After", "10")
+		http.Error(w, "others are asking for so much that there is no turn; ask again", http.StatusServiceUnavailable)
+		return
+	case <-r.Context().Done():
 		return
 	}
 	answer := s.past.query(q)

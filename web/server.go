@@ -93,6 +93,7 @@ type Server struct {
 	assets   *assets
 	streams  chan struct{} // a place for each stream
 	past     *past
+	heavy    chan struct{} // a place for each answer that takes long
 	bundling sync.Mutex
 	happened *happenings
 	table    []Route
@@ -108,7 +109,7 @@ type Server struct {
 
 // New returns a server for unit. Each of extra adds its own metrics to /metrics in the text format of Prometheus.
 func New(config Config, unit Unit, extra ...func(io.Writer)) *Server {
-	s := &Server{config: config, unit: unit, extra: extra, assets: newAssets(), streams: make(chan struct{}, maxStreams), past: newPast(config.Store), log: config.Log}
+	s := &Server{config: config, unit: unit, extra: extra, assets: newAssets(), streams: make(chan struct{}, maxStreams), heavy: make(chan struct{}, maxHeavy), past: newPast(config.Store), log: config.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

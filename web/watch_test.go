@@ -142,3 +142,23 @@ func (u *datedUnit) Status() api.Status {
 	s.ServedUnixNanoseconds = new(time.Now().UnixNano())
 	return s
 }
+
+func TestHistoryIsAnsweredToFewAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newServer()
+		for range maxHeavy {
+			s.heavy <- struct{}{}
+		}
+		began := time.Now()
+		if w := ask(s, "GET", "/api/v1/history", nil); w.Code != 503 || w.Header().Get("Retry-After") == "" || time.Since(began) != heavyPatience {
+			t.Errorf("%d after %v", w.Code, time.Since(began))
+		}
+		if w := ask(s, "GET", "/api/v1/status", nil); w.Code != 200 {
+			t.Errorf("status meanwhile: %d", w.Code)
+		}
+		<-s.heavy
+		if w := ask(s, "GET", "/api/v1/history", nil); w.Code != 200 || len(s.heavy) != maxHeavy-1 {
+			t.Errorf("%d with a place, %d are taken", w.Code, len(s.heavy))
+		}
+	})
+}

@@ -87,11 +87,11 @@ type event struct {
 	active   bool
 }
 
-// moment is when something was: of this run, or as it was kept.
+// moment is when something was.
 type moment struct {
-	Unix int64 `json:"unix"` // 0 = not known
-	at   time.Duration
-	run  bool
+	Unix int64         `json:"unix"` // 0 = not known
+	at   time.Duration // in this run
+	run  bool          // it was in this run
 }
 
 // New returns Alarms to which nothing has happened.
@@ -108,7 +108,7 @@ func (a *Alarms) Take(at time.Duration, in Input) []Change {
 	a.now = at
 	s := in.Status
 	if s.ServedUnixNanoseconds != nil {
-		a.offset, a.dated = float64(*s.ServedUnixNanoseconds)/1e9-at.Seconds(), true
+		a.date(float64(*s.ServedUnixNanoseconds)/1e9 - at.Seconds())
 	}
 	a.wasLocked = a.wasLocked || s.Mode == "locked"
 	a.wasServed = a.wasServed || s.Stratum > 0 && s.Stratum < 16
@@ -226,7 +226,7 @@ func (a *Alarms) recent(name string) *event {
 			}
 			return nil
 		}
-		last, now := a.unix(e.Last), a.unix(a.moment(a.now))
+		last, now := unix(e.Last), unix(a.moment(a.now))
 		switch {
 		case last != nil && now != nil && *now-*last <= int64(again/time.Second),
 			(last == nil || now == nil) && e == a.events[len(a.events)-1]: // nothing else has happened since
@@ -315,8 +315,8 @@ func (a *Alarms) show(e *event, w words.Words) api.Event {
 	}
 	return api.Event{
 		ID: e.ID, Name: e.Name, Severity: e.Severity, Active: e.active, Count: e.Count, Text: text(e, w), Told: told,
-		FirstUnixSeconds: a.unix(e.First), LastUnixSeconds: a.unix(e.Last),
-		Acknowledged: e.Is, AcknowledgedBy: e.By, AcknowledgedUnixSeconds: a.unix(e.Seen),
+		FirstUnixSeconds: unix(e.First), LastUnixSeconds: unix(e.Last),
+		Acknowledged: e.Is, AcknowledgedBy: e.By, AcknowledgedUnixSeconds: unix(e.Seen),
 	}
 }
 
@@ -333,17 +333,37 @@ func text(e *event, w words.Words) string {
 	return w.Say(e.Key, with...)
 }
 
-func (a *Alarms) moment(at time.Duration) moment { return moment{at: at, run: true} }
+// date takes what is known of the time, and dates what was before anybody knew it.
+func (a *Alarms) date(offset float64) {
+	first := !a.dated
+	a.offset, a.dated = offset, true
+	if !first {
+		return
+	}
+	for _, e := range a.events {
+		for _, m := range []*moment{&e.First, &e.Last, &e.Seen} {
+			if m.run {
+				*m = a.moment(m.at)
+			}
+		}
+	}
+}
+
+// moment is one of this run.
+func (a *Alarms) moment(at time.Duration) moment {
+	m := moment{at: at, run: true}
+	if a.dated {
+		m.Unix = int64(math.Floor(at.Seconds() + a.offset))
+	}
+	return m
+}
 
 // unix returns a moment in Unix seconds, nil where that is not known.
-func (a *Alarms) unix(m moment) *int64 {
-	switch {
-	case m.run && a.dated:
-		return new(int64(math.Floor(m.at.Seconds() + a.offset)))
-	case !m.run && m.Unix != 0:
-		return &m.Unix
+func unix(m moment) *int64 {
+	if m.Unix == 0 {
+		return nil
 	}
-	return nil
+	return &m.Unix
 }
 
 // State is what a collector of figures is told.

@@ -341,6 +341,12 @@ func TestTimesAreThoseOfTheServedClock(t *testing.T) {
 	if e := u.one(t); e.FirstUnixSeconds == nil || *e.FirstUnixSeconds != start+1 {
 		t.Errorf("first %v, want +1 once the time is known", e.FirstUnixSeconds)
 	}
+	u.at += time.Hour // the served clock goes back by an hour: what was dated stays
+	u.in.Status.ServedUnixNanoseconds = new((start + int64(u.at/time.Second) - 3600) * 1e9)
+	u.alarms.Take(u.at, u.in)
+	if e := u.one(t); *e.FirstUnixSeconds != start+1 {
+		t.Errorf("first %v after a step, want +1", *e.FirstUnixSeconds-start)
+	}
 }
 
 func TestEventsAreSaidInChinese(t *testing.T) {

@@ -32,23 +32,13 @@ const (
 func (a *Alarms) Encode(w io.Writer) error {
 	f := file{Timeball: fileName, Version: fileVersion, Next: a.next, Dropped: a.dropped}
 	for _, e := range a.events {
-		kept := *e
-		kept.First, kept.Last, kept.Seen = a.kept(e.First), a.kept(e.Last), a.kept(e.Seen)
-		f.Events = append(f.Events, &kept)
+		f.Events = append(f.Events, e)
 	}
 	z := gzip.NewWriter(w)
 	if err := json.NewEncoder(z).Encode(f); err != nil {
 		return err
 	}
 	return z.Close()
-}
-
-// kept returns a moment as it is kept.
-func (a *Alarms) kept(m moment) moment {
-	if unix := a.unix(m); unix != nil {
-		return moment{Unix: *unix}
-	}
-	return moment{}
 }
 
 // Restore takes what Encode wrote, before the first Take. What was so then has ended with that run.

@@ -26,8 +26,9 @@ const (
 
 	maxGap = 3 * time.Second // between samples; what was counted over a longer one is no rate
 
-	// A served clock that moves by more than this against the one that is never stepped was not right before: the buckets
-	// of this run move with it. Leap seconds are less.
+	// A served clock that goes back by more than this against the one that is never stepped was not right before: the
+	// buckets of this run move with it. Leap seconds are less. One that goes ahead leaves a gap, as in a simulated world
+	// that is paced.
 	maxShift = 2 // s
 )
 
@@ -97,7 +98,7 @@ func (h *History) date(now sample, wall int64) {
 		return
 	}
 	offset := float64(*served)/1e9 - now.at.Seconds()
-	if shift := math.Round(offset - h.offset); !h.dated || math.Abs(shift) > maxShift {
+	if shift := math.Round(offset - h.offset); !h.dated || shift < -maxShift {
 		for _, r := range h.rings {
 			r.move(int64(shift), int64(*served/1e9))
 		}

@@ -222,6 +222,25 @@ func TestHistoryStepsOverALeapSecond(t *testing.T) {
 	}
 }
 
+func TestHistoryFollowsAPacedWorld(t *testing.T) {
+	h := New()
+	for s := range int64(100) {
+		h.Add(time.Duration(s)*time.Second, 0, locked(start+10*s, 0))
+	}
+	if at, _ := column(t, h, Query{}); len(at) != 100 || at[0] != start || at[99] != start+990 {
+		t.Errorf("%d seconds from +%d to +%d", len(at), at[0]-start, at[len(at)-1]-start)
+	}
+}
+
+func TestHistoryGoesBackWithTheClock(t *testing.T) {
+	h := New()
+	feed(h, 1000, 1100)
+	h.Add(1100*time.Second, 0, locked(start+100, 0))
+	if at, _ := column(t, h, Query{}); len(at) != 101 || at[0] != start || at[100] != start+100 {
+		t.Errorf("%d seconds from +%d to +%d", len(at), at[0]-start, at[len(at)-1]-start)
+	}
+}
+
 func TestHistoryIsGivenBackAsItWas(t *testing.T) {
 	h := New()
 	feed(h, 0, 5000)
