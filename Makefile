@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commitUnix=$(COMMIT_UNIX)
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)"
 TOOLS := $(CURDIR)/.cache/bin
 
-.PHONY: run build deps test check bench bench-loop bench-ntp soak plots fuzz clean image
+.PHONY: run build deps test check bench bench-loop bench-ntp soak plots fuzz clean image e2e e2e-long
 
 # A simulated unit on this machine: NTP on 127.0.0.1:11123, the page on http://127.0.0.1:8080/. Ctrl-C ends it.
 run:
@@ -31,6 +31,13 @@ deps:
 # What `make test` runs is everything but benchmarks and long fuzzing. Its last line counts.
 test: check
 	@.ci/test
+
+# The programs on the card's kernel in an emulated machine; e2e-long for hours of its time, which are one of ours.
+e2e:
+	@$(GO) test -count 1 -v -timeout 30m ./cmd/internal/e2e/...
+
+e2e-long:
+	@E2E_LONG=1 $(GO) test -count 1 -v -timeout 6h ./cmd/internal/e2e/...
 
 # Format, vet, static analysis.
 check: $(TOOLS)/staticcheck $(TOOLS)/gofumpt

@@ -46,8 +46,17 @@ func (t truth) off(real clock.Real, passed timescale.UTC) time.Duration {
 
 // Off returns how far a time that someone shows now is from UTC, in seconds, positive when it is ahead.
 func (w *World) Off(real clock.Real) clock.Seconds {
-	return clock.Seconds(w.truth.off(real, w.clock.now)) * 1e-9
+	return w.OffAt(real, w.clock.now)
 }
+
+// OffAt is Off for a time that is shown when the seconds of truth passed. It is safe for concurrent use.
+func (w *World) OffAt(real clock.Real, passed timescale.UTC) clock.Seconds {
+	return clock.Seconds(w.truth.off(real, passed)) * 1e-9
+}
+
+// UTCAt returns UTC when the seconds of truth passed; within 23:59:60, which leap60 tells, that of the second behind it. It
+// is safe for concurrent use.
+func (w *World) UTCAt(passed timescale.UTC) (utc timescale.UTC, leap60 bool) { return w.truth.utc(passed) }
 
 // ordinary returns what the receiver says of the second that it takes for the one that begins when so many have passed.
 func (w *World) ordinary(passed timescale.UTC, fix bool) Moment {

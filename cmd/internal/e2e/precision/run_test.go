@@ -1,0 +1,111 @@
+package precision
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"timeball/cmd/internal/e2e/machine"
+)
+
+// report is what a run came to.
+type report struct {
+	samples []Sample
+	answers []Answer
+	turns   []Turn
+	told    []Told
+	log     []string
+	ended   string
+	late    int64
+	sent    int64
+	console []string // what was no report
+}
+
+// play runs a Scenario and returns what the guest reported.
+func play(t *testing.T, s Scenario, config string, patience time.Duration) report {
+	t.Helper()
+	machine.Require(t)
+	scenario, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	initrd := machine.Initrd(t, []string{"/dev", "/proc", "/sys", "/tmp", "/var"},
+		machine.File{Path: "/init", From: machine.Build(t, "./cmd/internal/e2e/precision/guest", "")},
+		machine.File{Path: "/timeballd", From: machine.Build(t, "./cmd/timeballd", "-X main.version=e2e")},
+		machine.File{Path: ScenarioFile, Content: scenario},
+		machine.File{Path: ConfigFile, Content: []byte(config)})
+	in, out := io.Pipe()
+	read := make(chan report)
+	go func() { read <- readReport(in) }()
+	began := time.Now()
+	m := machine.Virtual{
+		Kernel: machine.Kernel(t), Initrd: initrd, Patience: patience, Date: time.Unix(0, int64(s.Start)),
+	}
+	used, runErr := m.Run(t, out)
+	out.Close()
+	r := <-read
+	t.Logf("%v of the guest's time in %.0f s, %.0f s of a processor", s.For, time.Since(began).Seconds(), used.Seconds())
+	if runErr != nil || r.ended != "as planned" {
+		t.Fatalf("the guest ended %q: %v\n%s\n%s", r.ended, runErr, strings.Join(r.console, "\n"), strings.Join(r.log, "\n"))
+	}
+	keep(t, r)
+	return r
+}
+
+// readReport reads the guest's console to its end.
+func readReport(in io.Reader) (r report) {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		text := bytes.TrimSpace(lines.Bytes())
+		var l Line
+		if len(text) == 0 || text[0] != '{' || json.Unmarshal(text, &l) != nil {
+			r.console = append(r.console, string(text))
+			continue
+		}
+		switch {
+		case l.Sample != nil:
+			r.samples = append(r.samples, *l.Sample)
+		case l.Answer != nil:
+			r.answers = append(r.answers, *l.Answer)
+		case l.Turn != nil:
+			r.turns = append(r.turns, *l.Turn)
+		case l.Told != nil:
+			r.told = append(r.told, *l.Told)
+		case l.Log != "":
+			r.log = append(r.log, l.Log)
+		case l.Ended != "":
+			r.ended = l.Ended
+		default:
+			r.late, r.sent = r.late+l.Late, r.sent+l.Sent
+		}
+	}
+	return r
+}
+
+// keep writes a report to the file that KEEP names, for whoever wants to draw it.
+func keep(t *testing.T, r report) {
+	path := os.Getenv("KEEP")
+	if path == "" {
+		return
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	for _, s := range r.samples {
+		_ = e.Encode(Line{Sample: &s})
+	}
+	for _, a := range r.answers {
+		_ = e.Encode(Line{Answer: &a})
+	}
+	for _, l := range r.log {
+		_ = e.Encode(Line{Log: l})
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Error(err)
+	}
+}
