@@ -203,7 +203,8 @@ func TestLineErrorsSayWhatIsInTheWay(t *testing.T) {
 		err      error
 		want     string
 	}{
-		{"busy", "pps@12.-1", syscall.EBUSY, `gpio line 18 of gpiochip0: device or resource busy: in use by "pps@12.-1"`},
+		{"busy", "pps@12.-1", syscall.EBUSY, `gpio line 18 of gpiochip0: device or resource busy: in use by "pps@12.-1"; it may be taken from the kernel with [pps] source = "kernel"`},
+		{"busy with something else", "led0", syscall.EBUSY, `device or resource busy: in use by "led0"`},
 		{"busy, nobody named", "", syscall.EBUSY, "gpio line 18 of gpiochip0: device or resource busy"},
 		{"beyond the chip", "", gpiocdev.ErrInvalidOffset, "gpio line 18 of gpiochip0: invalid offset: the chip has lines 0 to 7"},
 		{"old kernel", "", syscall.EINVAL, "Linux 5.10"},

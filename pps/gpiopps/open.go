@@ -141,6 +141,9 @@ func lineError(name string, offset, lines int, consumer string, err error) error
 		err = fmt.Errorf("%w: the chip has lines 0 to %d", err, lines-1)
 	case errors.Is(err, syscall.EBUSY) && consumer != "":
 		err = fmt.Errorf("%w: in use by %q", err, consumer)
+		if strings.HasPrefix(consumer, "pps") { // as the kernel's pps-gpio names itself
+			err = fmt.Errorf("%w; it may be taken from the kernel with [pps] source = \"kernel\"", err)
+		}
 	case errors.Is(err, syscall.ENOTTY), errors.Is(err, syscall.EINVAL):
 		err = fmt.Errorf("%w (edges of this line, or the interface of Linux 5.10, are not supported)", err)
 	}

@@ -46,7 +46,7 @@ func Default() Config {
 	return Config{
 		Board:  Board{Kind: "auto", State: "/var/lib/timeball"},
 		GNSS:   GNSS{Device: "auto"},
-		PPS:    PPS{Source: "gpio", Config: gpiopps.Default()},
+		PPS:    PPS{Source: "gpio", Device: "/dev/pps0", Config: gpiopps.Default()},
 		Clock:  Clock{RealTime: true},
 		Server: Server{Listening: server.Default(), Claims: publish.Default()},
 		Web:    Web{HTTP: ":80", HTTPS: ":443"},

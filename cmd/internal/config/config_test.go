@@ -100,7 +100,8 @@ state = "/perm/timeball"
 device = "/dev/ttyACM0"
 baud = 115200
 [pps]
-source = "gpio"
+source = "kernel"
+device = "/dev/pps1"
 chip = "gpiochip4"
 line = "P1_7"
 edge = "falling"
@@ -156,7 +157,7 @@ start = "2015-06-30T23:59:00Z"
 		Sim:   Sim{Receiver: "casic-2", Start: "2015-06-30T23:59:00Z"},
 	}
 	zero, micro := 0.0, 1e-6
-	want.PPS = PPS{Source: "gpio", LatencySeconds: &zero, LatencyRangeSeconds: &micro}
+	want.PPS = PPS{Source: "kernel", Device: "/dev/pps1", LatencySeconds: &zero, LatencyRangeSeconds: &micro}
 	want.PPS.Chip, want.PPS.Line, want.PPS.Edge = "gpiochip4", "P1_7", "falling"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Parse (-want +got):\n%s", diff)
@@ -211,7 +212,8 @@ func TestParseRefuses(t *testing.T) {
 			"simulated receiver", "sim.receiver = \"ubx\"",
 			`config: sim.receiver: no receiver "ubx": known are [nmea ubx-6 ubx-7 ubx-8 ubx-9 ubx-10 casic-1 casic-2 mtk]`,
 		},
-		{"pulse source", "pps.source = \"polled\"", `config: pps.source: "polled": not "gpio"`},
+		{"pulse source", "pps.source = \"polled\"", `config: pps.source: "polled": neither "gpio" nor "kernel"`},
+		{"pulse device", "pps.device = \"pps0\"", `config: pps.device: "pps0": no device of /dev`},
 		{"header pin", "pps.line = \"P1_6\"", `config: pps.line: "P1_6": this header pin is GROUND, not a GPIO`},
 		{"latency alone", "pps.latency_seconds = 1e-6", "config: pps.latency_seconds, pps.latency_range_seconds: one is given and the other is not"},
 		{"latency in microseconds", "[pps]\nlatency_seconds = 11.7\nlatency_range_seconds = nan", "" +

@@ -16,6 +16,7 @@ import (
 	"timeball/board/sim"
 	"timeball/gnss/timescale"
 	"timeball/pps/gpiopps"
+	"timeball/pps/kernelpps"
 	"timeball/server"
 	"timeball/server/publish"
 )
@@ -69,8 +70,10 @@ func (g GNSS) Validate() error {
 
 // PPS is the section [pps].
 type PPS struct {
-	// Source is "gpio": line events of a GPIO chip.
+	// Source is "gpio": line events of a GPIO chip; or "kernel": a device of the kernel's PPS drivers.
 	Source string `toml:"source"`
+	// Device is the one of the source "kernel".
+	Device string `toml:"device"`
 
 	gpiopps.Config
 
@@ -84,17 +87,23 @@ const maxLatency = 1e-3
 
 // Validate returns what is wrong with p, naming the key.
 func (p PPS) Validate() error {
-	var source, pair error
-	if p.Source != "gpio" {
-		source = fmt.Errorf("config: pps.source: %q: not \"gpio\"", p.Source)
+	var source, device, pair error
+	if p.Source != "gpio" && p.Source != "kernel" {
+		source = fmt.Errorf("config: pps.source: %q: neither \"gpio\" nor \"kernel\"", p.Source)
+	}
+	if err := kernelpps.CheckDevice(p.Device); err != nil {
+		device = fmt.Errorf("config: pps.device: %w", err)
 	}
 	if (p.LatencySeconds == nil) != (p.LatencyRangeSeconds == nil) {
 		pair = errors.New("config: pps.latency_seconds, pps.latency_range_seconds: one is given and the other is not")
 	}
-	return errors.Join(source, p.Config.Validate(), pair,
+	return errors.Join(source, device, p.Config.Validate(), pair,
 		between("pps.latency_seconds", p.LatencySeconds, 0, maxLatency),
 		between("pps.latency_range_seconds", p.LatencyRangeSeconds, 0, maxLatency))
 }
+
+// Kernel returns what the source "kernel" takes.
+func (p PPS) Kernel() kernelpps.Config { return kernelpps.Config{Device: p.Device, Edge: p.Edge} }
 
 // Latency returns the configured latency of the capture, or that of the board.
 func (p PPS) Latency(of board.Latency) board.Latency {

@@ -12,6 +12,7 @@ import (
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
 	"timeball/pps/gpiopps"
+	"timeball/pps/kernelpps"
 	"timeball/pps/sysclock"
 )
 
@@ -24,14 +25,12 @@ func newHardware(host func() board.Info, info board.Info, cfg config.Config, u *
 	u.Engine.Loop.Bias, u.Engine.Loop.BiasRange = clock.Seconds(latency.Bias), clock.Seconds(latency.HalfRange)
 	h := &appliance.Hardware{
 		BoardName: info.Model,
-		OpenEdges: func() (appliance.EdgeSource, error) { return gpiopps.Open(cfg.PPS.Config) },
+		OpenEdges: func() (appliance.EdgeSource, error) { return openPulse(cfg.PPS) },
 		Steered:   steered(cfg.Clock.Monitor),
 		Reader:    sysclock.NewMonitor().Read,
 		Quick:     sysclock.Quick(),
 	}
-	if line, err := gpiopps.Offset(cfg.PPS.Line); err == nil {
-		h.Pulse = fmt.Sprintf("GPIO %d", line)
-	}
+	h.Pulse = pulseAt(cfg.PPS)
 	addLines(h, host, cfg.GNSS, u, os.DirFS("/"))
 	if h.BoardName == "" {
 		h.BoardName = "unknown board"
@@ -42,6 +41,25 @@ func newHardware(host func() board.Info, info board.Info, cfg config.Config, u *
 	u.Notices = newNotices(bootReport).now
 	u.Log.Info("board found", "model", h.BoardName, "latency", latency.Bias, "latency_range", latency.HalfRange, "device", cfg.GNSS.Device)
 	return h
+}
+
+// openPulse opens what captures the pulse.
+func openPulse(c config.PPS) (appliance.EdgeSource, error) {
+	if c.Source == "kernel" {
+		return kernelpps.Open(c.Kernel(), sysclock.NewMonitor().Read)
+	}
+	return gpiopps.Open(c.Config)
+}
+
+// pulseAt says where the pulse is expected, for people.
+func pulseAt(c config.PPS) string {
+	if c.Source == "kernel" {
+		return c.Device
+	}
+	if line, err := gpiopps.Offset(c.Line); err == nil {
+		return fmt.Sprintf("GPIO %d", line)
+	}
+	return ""
 }
 
 // steered returns this machine's clock, to be looked at only if monitor.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"timeball/cmd/internal/config"
 	"timeball/cmd/internal/status"
 	"timeball/pps/gpiopps"
+	"timeball/pps/kernelpps"
 	"timeball/pps/sysclock"
 	"timeball/server/ntp"
 	"timeball/web/api"
@@ -61,7 +63,13 @@ func Local(cfg config.Config, page, server string) *Machine {
 
 // tryPulse takes the pulse's line for a moment.
 func tryPulse(cfg config.Config) error {
-	source, err := gpiopps.Open(cfg.PPS.Config)
+	var source io.Closer
+	var err error
+	if cfg.PPS.Source == "kernel" {
+		source, err = kernelpps.Open(cfg.PPS.Kernel(), sysclock.NewMonitor().Read)
+	} else {
+		source, err = gpiopps.Open(cfg.PPS.Config)
+	}
 	if err != nil {
 		return err
 	}
