@@ -56,7 +56,9 @@ func (w *World) OffAt(real clock.Real, passed timescale.UTC) clock.Seconds {
 
 // UTCAt returns UTC when the seconds of truth passed; within 23:59:60, which leap60 tells, that of the second behind it. It
 // is safe for concurrent use.
-func (w *World) UTCAt(passed timescale.UTC) (utc timescale.UTC, leap60 bool) { return w.truth.utc(passed) }
+func (w *World) UTCAt(passed timescale.UTC) (utc timescale.UTC, leap60 bool) {
+	return w.truth.utc(passed)
+}
 
 // ordinary returns what the receiver says of the second that it takes for the one that begins when so many have passed.
 func (w *World) ordinary(passed timescale.UTC, fix bool) Moment {

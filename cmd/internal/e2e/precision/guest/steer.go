@@ -98,8 +98,7 @@ func (d *steering) tell(what string, do func() error) error {
 		return err
 	}
 	c1, r1, _ := bracket()
-	var t unix.Timex
-	state, err := unix.ClockAdjtime(unix.CLOCK_REALTIME, &t)
+	k, err := sysclock.NewMonitor().Kernel()
 	if err != nil {
 		return err
 	}
@@ -109,8 +108,8 @@ func (d *steering) tell(what string, do func() error) error {
 	}
 	d.say(precision.Line{Told: &precision.Told{
 		What: what, Moved: float64(r1.Sub(r0)) - seconds(c1-c0)*(1+float64(d.took)),
-		Status: uint32(t.Status), State: state, MaxError: float64(t.Maxerror) / 1e6, EstError: float64(t.Esterror) / 1e6,
-		TAI: int(t.Tai), Ratio: float64(t.Freq) / 65536e6, Era: uint32(now.Era),
+		Status: k.Status, State: k.State, MaxError: float64(k.MaxError), EstError: float64(k.EstError),
+		TAI: k.TAIOffset, Ratio: float64(k.Frequency), Era: uint32(now.Era),
 	}})
 	return nil
 }

@@ -13,11 +13,11 @@ import (
 	"time"
 
 	beevik "github.com/beevik/ntp"
-	"golang.org/x/sys/unix"
 
 	"timeball/cmd/internal/e2e/precision"
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
+	"timeball/pps/sysclock"
 	"timeball/server/ntp"
 	"timeball/web/api"
 )
@@ -39,16 +39,15 @@ func watch(p *player, s precision.Scenario, say func(precision.Line)) {
 
 // look reads the clock and what the kernel says of it.
 func look(p *player) precision.Sample {
-	var t unix.Timex
-	state, err := unix.ClockAdjtime(unix.CLOCK_REALTIME, &t)
+	k, err := sysclock.NewMonitor().Kernel()
 	if err != nil {
-		state = -1
+		k.State = -1
 	}
 	c, real, wide := bracket()
 	passed := p.passed(c)
 	return precision.Sample{
 		At: float64(passed-p.start) * 1e-9, Error: p.world.OffAt(real, passed).Duration().Nanoseconds(), Width: wide,
-		Status: uint32(t.Status), State: state, MaxError: float64(t.Maxerror) / 1e6, TAI: int(t.Tai), PPM: float64(t.Freq) / 65536,
+		Status: k.Status, State: k.State, MaxError: float64(k.MaxError), TAI: k.TAIOffset, PPM: float64(k.Frequency) * 1e6,
 	}
 }
 
