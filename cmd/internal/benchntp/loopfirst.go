@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
 	"sync"
@@ -23,6 +24,7 @@ import (
 	"timeball/pps/timing"
 	ntpserver "timeball/server"
 	"timeball/server/publish"
+	"timeball/server/shared"
 )
 
 // latencies are what a unit saw of its own loop, in seconds.
@@ -97,10 +99,17 @@ func watch() error {
 		BoardName: "bench", Ports: func() []string { return nil }, OpenEdges: func() (appliance.EdgeSource, error) { return p, nil },
 		Steered: sysclock.NewMonitor(), Reader: sysclock.NewMonitor().Read, Quick: sysclock.Quick(),
 	}
-	cfg := appliance.Config{Engine: timing.Default(), Publish: publish.Default(), Server: ntpserver.Default(), NTP: true, Log: slog.New(slog.DiscardHandler)}
-	cfg.Server.RateLimit = "off"
+	cfg := appliance.Config{Engine: timing.Default(), Publish: publish.Default(), Log: slog.New(slog.DiscardHandler)}
+	answering, err := answerApart(&cfg)
+	if err != nil {
+		return err
+	}
+	defer answering()
 	unit, err := appliance.New(cfg, p)
 	if err != nil {
+		return err
+	}
+	if err := appliance.ShortSlices(); err != nil {
 		return err
 	}
 	go p.capture(ctx)
@@ -116,6 +125,62 @@ func watch() error {
 	l.Published, l.PublishedMax = quantile(p.published, 0.999), quantile(p.published, 1)
 	l.Late, l.LateMax = quantile(p.late, 0.999), quantile(p.late, 1)
 	return json.NewEncoder(os.Stdout).Encode(l)
+}
+
+// answerApart starts the process that answers NTP, as a unit of several processes has one, and has the clock's publish to it.
+func answerApart(cfg *appliance.Config) (stop func(), err error) {
+	page, err := shared.Create()
+	if err != nil {
+		return nil, err
+	}
+	memory, err := shared.MapWriter(page)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Shared = shared.NewWriter(memory)
+	sockets, err := ntpserver.Open(ntpserver.Default(), 0, cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := exec.Command(self, "answer")
+	c.Stderr, c.ExtraFiles = os.Stderr, []*os.File{page}
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	for _, s := range sockets {
+		c.ExtraFiles = append(c.ExtraFiles, os.NewFile(uintptr(s.FD), "ntp"))
+	}
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	return func() { _ = c.Process.Signal(syscall.SIGTERM); _ = c.Wait() }, nil
+}
+
+// answer is that process: file 3 is the page, the sockets follow.
+func answerNTP() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	page, err := shared.MapReader(os.NewFile(3, "page"))
+	if err != nil {
+		return err
+	}
+	var sockets []ntpserver.Socket
+	for fd := 4; ; fd++ {
+		if kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL); err != nil || kind != unix.IPPROTO_UDP {
+			break
+		}
+		sockets = append(sockets, ntpserver.Socket{FD: fd})
+	}
+	clk := &appliance.Hardware{Reader: sysclock.NewMonitor().Read, Quick: sysclock.Quick()}
+	cfg := ntpserver.Default()
+	cfg.RateLimit = "off"
+	s := ntpserver.New(cfg, clk.Served(), shared.NewReader(page), slog.New(slog.DiscardHandler))
+	if err := s.Take(sockets); err != nil {
+		return err
+	}
+	return s.Serve(ctx)
 }
 
 // compareLoop runs a unit without and with a flood of requests, in turns, and prints how late its loop and a capture-like

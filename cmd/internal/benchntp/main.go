@@ -4,8 +4,9 @@
 // requests on another core, and removes all of it at the end. The servers take turns. Answers are counted where they leave,
 // by the interface; CPU time is what the scheduler gave to the server's threads, in nanoseconds. Figures are the median of
 // the rounds, a ratio is the median of the rounds' ratios. At the end chronyd as a client compares the served clocks,
-// and a unit watches how late its own loop is, with and without a flood. chronyd runs with -x and without the capability to set a
-// clock, timeballd on its simulated board: this machine's clock is not touched. It needs root.
+// and a unit watches how late its own loop is, with and without a flood that a process of its own answers, on the same core.
+// chronyd runs with -x and without the capability to set a clock, timeballd on its simulated board: this machine's clock is
+// not touched. It needs root.
 package main
 
 import (
@@ -52,8 +53,12 @@ func main() {
 		}
 		return
 	}
-	if len(os.Args) > 1 && os.Args[1] == "watch" {
-		if err := watch(); err != nil {
+	if len(os.Args) > 1 && (os.Args[1] == "watch" || os.Args[1] == "answer") {
+		part := watch
+		if os.Args[1] == "answer" {
+			part = answerNTP
+		}
+		if err := part(); err != nil {
 			fmt.Fprintln(os.Stderr, "benchntp:", err)
 			os.Exit(1)
 		}

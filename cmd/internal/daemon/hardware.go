@@ -39,6 +39,9 @@ func newHardware(host func() board.Info, info board.Info, cfg config.Config, u *
 	addLight(h, u.Log)
 	addRTC(u)
 	u.Notices = newNotices(bootReport).now
+	if err := appliance.ShortSlices(); err != nil {
+		u.Log.Warn("edges may have to wait for a busy core", "error", err)
+	}
 	u.Log.Info("board found", "model", h.BoardName, "latency", latency.Bias, "latency_range", latency.HalfRange, "device", cfg.GNSS.Device)
 	return h
 }
