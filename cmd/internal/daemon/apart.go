@@ -12,13 +12,15 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"timeball/board"
 	"timeball/cmd/internal/appliance"
 	"timeball/cmd/internal/config"
 	"timeball/cmd/internal/roles"
+	"timeball/cmd/internal/settings"
 	"timeball/pps/clock"
 	"timeball/pps/sysclock"
 	"timeball/server"
@@ -67,76 +69,150 @@ type told struct {
 	Restarts  map[string]uint64
 }
 
-// apart is a unit of several processes, seen from the one that keeps them running.
+// apart is a unit of several processes, seen from the one that keeps them running. The page of memory outlives the unit, as
+// the clock does: one that starts anew with another configuration goes on with both.
 type apart struct {
 	program
-	options options
-	config  config.Config
-	log     *slog.Logger
-	told    told
-	entry   *entry          // of which only the file with the claim code is used
-	context context.Context // of the whole run
-	once    sync.Once
+	options  options
+	log      *slog.Logger
+	entry    *entry // of which only the code and its file are used
+	settings *settings.Keeper
+	told     told
+	dog      roles.Watchdog  // nil: none
+	context  context.Context // of the whole run
+	page     *os.File
+	read     *shared.Reader
+	served   atomic.Pointer[server.Clock]
+	kept     keeping
+	runs     int
 
-	page       *os.File
-	read       *shared.Reader
-	served     server.Clock
+	// Of the unit that runs.
+	config     config.Config
+	files      []*os.File
 	sockets    []server.Socket
 	listener   *net.TCPListener
 	secure     *net.TCPListener // nil: none
 	record     *os.File         // gets the recording; nil: none is made
 	supervisor *roles.Supervisor
-	kept       keeping
+	pages      chan pageTold // what the page has told of itself
 }
 
-// runApart runs the unit as three processes until ctx is done.
-func (p program) runApart(ctx context.Context, args []string, o options, cfg config.Config) error {
-	a := &apart{program: p, options: o, config: cfg, log: p.logger(cfg)}
-	a.told = told{Arguments: args, Config: cfg, Started: appliance.Uptime(), Code: auth.NewCode()}
+func newApart(p program, args []string, o options) *apart {
+	a := &apart{program: p, options: o, log: p.logger(config.Default())}
+	a.told = told{Arguments: args, Started: appliance.Uptime(), Code: auth.NewCode()}
 	a.entry = &entry{log: a.log, code: a.told.Code, file: o.claim}
+	return a
+}
+
+// run runs the unit as three processes until ctx is done, and anew when its configuration has changed.
+func (a *apart) run(ctx context.Context, keeper *settings.Keeper) error {
+	a.settings, a.context = keeper, ctx
 	a.entry.forget() // what is in it is of an earlier start
-	a.context = ctx
+	if a.options.board != "sim" && !a.host().Attachable() {
+		return errNothing
+	}
+	a.openWatchdog()
+	if a.dog != nil {
+		defer func() {
+			if err := a.dog.Close(); err != nil { // a machine that is told to stop is not reset
+				a.log.Warn("watchdog", "error", err)
+			}
+		}()
+	}
+	return again(ctx, keeper, a.log, func(int) (bool, error) { return a.once(ctx) })
+}
+
+// once runs the unit with the configuration as it is, until ctx ends (ended) or it has to start anew.
+func (a *apart) once(ctx context.Context) (ended bool, err error) {
+	defer a.close()
+	if a.config, err = a.options.configured(a.settings.Text()); err != nil {
+		return true, err
+	}
+	a.log, a.told.Config = a.logger(a.config), a.config
 	if err := a.open(); err != nil {
-		return err
+		return true, err
 	}
-	rolesOf, err := a.roles()
+	all, err := a.roles()
 	if err != nil {
-		return err
+		return true, err
 	}
-	a.supervisor = roles.New(a.log, p.stdout, p.stderr, rolesOf...)
-	a.announce()
-	watched, stop := context.WithCancel(ctx)
-	health := a.health()
-	ended := make(chan struct{}, 2)
-	go func() { health.Run(watched); ended <- struct{}{} }()
-	go func() { a.tellLock(watched); ended <- struct{}{} }()
-	a.supervisor.Run(ctx)
-	stop()
-	<-ended
-	<-ended
-	fmt.Fprintln(p.stdout, "Stopped.")
-	return nil
+	a.supervisor, a.pages = roles.New(a.log, a.stdout, a.stderr, all...), make(chan pageTold, 1)
+	running, cancel := context.WithCancel(ctx)
+	defer cancel()
+	anew, health := false, a.health()
+	watched := background(running, health.Run)
+	told := background(running, a.tellLock)
+	followed := background(running, func(ctx context.Context) { anew = a.follow(ctx); cancel() })
+	a.supervisor.Run(running)
+	followed()
+	told()
+	watched()
+	if a.dog != nil {
+		_ = a.dog.Feed() // a unit that starts anew is none that hangs
+	}
+	if anew && ctx.Err() == nil {
+		fmt.Fprintln(a.stdout, "Starting anew.")
+		return false, nil
+	}
+	fmt.Fprintln(a.stdout, "Stopped.")
+	return true, nil
+}
+
+// comesUp is how long the processes may take until each has said something. It is longer than one of them may take to be
+// started anew.
+const comesUp = 2 * roles.StartWithin
+
+// follow says when the unit runs, to people and to the settings, and returns true when it has to start anew; false when ctx is done.
+func (a *apart) follow(ctx context.Context) bool {
+	looks := time.NewTicker(100 * time.Millisecond)
+	defer looks.Stop()
+	late := time.After(comesUp)
+	var pages chan pageTold // nil until the unit is up
+	for up := false; ; {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-a.settings.Changes():
+			return true
+		case <-late:
+			if !up && a.settings.Failed(errors.New("not all of its processes come up")) {
+				return true
+			}
+		case p := <-pages:
+			a.welcome(&p)
+			pages = nil
+		case <-looks.C:
+			if !up && a.supervisor.Alive() {
+				up, pages = true, a.pages
+				a.settings.Started()
+				a.announce()
+			}
+		}
+	}
 }
 
 // open opens what takes privileges, and what all processes share.
 func (a *apart) open() (err error) {
-	if a.options.board == "sim" {
-		if a.told.Origin, err = a.origin(); err != nil {
+	if a.read == nil {
+		if err := a.share(); err != nil {
 			return err
 		}
-	} else if !a.host().Attachable() {
-		return errNothing
 	}
-	if a.options.record != "" {
-		if a.record, err = os.Create(a.options.record); err != nil {
-			return fmt.Errorf("-record: %w", err)
-		}
-		if a.told.Record, err = filepath.Abs(a.options.record); err != nil {
+	a.runs++
+	if a.record, err = a.options.recording(a.runs); err != nil {
+		return err
+	}
+	if a.record != nil {
+		a.files = append(a.files, a.record)
+		if a.told.Record, err = filepath.Abs(a.record.Name()); err != nil {
 			return fmt.Errorf("-record: %w", err)
 		}
 	}
 	if a.sockets, err = server.Open(a.config.Server.Listening, 0, a.log); err != nil {
 		return fmt.Errorf("%w (-ntp gives other addresses)", err)
+	}
+	for i, s := range a.sockets { // closing the file closes the socket
+		a.files = append(a.files, os.NewFile(uintptr(s.FD), socketFile(i)))
 	}
 	if a.listener, err = listenTCP(a.config.Web.HTTP); err != nil {
 		return fmt.Errorf("page: %w (-http gives another address)", err)
@@ -146,6 +222,7 @@ func (a *apart) open() (err error) {
 			return fmt.Errorf("page: %w (-https gives another address)", err)
 		}
 	}
+	a.told.Pair, a.told.Key = nil, nil
 	if a.config.Web.Certificate != "" { // only root may read it
 		if a.told.Pair, err = os.ReadFile(a.config.Web.Certificate); err == nil {
 			a.told.Key, err = os.ReadFile(a.config.Web.Key)
@@ -154,7 +231,20 @@ func (a *apart) open() (err error) {
 			return fmt.Errorf("certificate: %w", err)
 		}
 	}
-	return a.share()
+	return nil
+}
+
+// close closes what open and roles have opened for one unit.
+func (a *apart) close() {
+	for _, f := range a.files {
+		f.Close()
+	}
+	for _, l := range []*net.TCPListener{a.listener, a.secure} {
+		if l != nil {
+			l.Close()
+		}
+	}
+	a.files, a.sockets, a.listener, a.secure, a.record = nil, nil, nil, nil, nil
 }
 
 func listenTCP(address string) (*net.TCPListener, error) {
@@ -180,6 +270,11 @@ func (a *apart) origin() (appliance.Origin, error) {
 
 // share makes the page of memory, and the clock that is read by it.
 func (a *apart) share() (err error) {
+	if a.options.board == "sim" {
+		if a.told.Origin, err = a.origin(); err != nil {
+			return err
+		}
+	}
 	if a.page, err = shared.Create(); err != nil {
 		return fmt.Errorf("shared page: %w", err)
 	}
@@ -188,8 +283,24 @@ func (a *apart) share() (err error) {
 		return err
 	}
 	a.read = shared.NewReader(page)
-	a.served, err = sharedClock(a.options.board, a.read, a.told.Origin), nil
-	return err
+	served := sharedClock(a.options.board, a.read, a.told.Origin)
+	a.served.Store(&served)
+	return nil
+}
+
+// Now returns the interval that contains UTC, as far as that is certain: what new witnesses are held against.
+func (a *apart) Now() (earliest, latest *int64) {
+	served := a.served.Load()
+	if served == nil {
+		return nil, nil
+	}
+	ref, now := a.read.Load(), (*served).Now()
+	if ref.Check(now) != ntp.Certain {
+		return nil, nil
+	}
+	half := int64(float64(ref.DispersionAfter(now.Mono.Sub(ref.Anchor.Mono)))*1e9) + 1
+	from, to := int64(now.Real)-half, int64(now.Real)+half
+	return &from, &to
 }
 
 // sharedClock returns the served clock as all processes but clock read it.
@@ -206,15 +317,16 @@ func (a *apart) roles() ([]roles.Role, error) {
 	if err != nil {
 		return nil, fmt.Errorf("shared page: %w", err)
 	}
-	toNTP, fromClock, err := roles.Pair(frameSocket)
+	a.files = append(a.files, only)
+	toNTP, fromClock, err := a.pair(frameSocket)
 	if err != nil {
 		return nil, err
 	}
-	toWeb, forWeb, err := roles.Pair(frameSocket)
+	toWeb, forWeb, err := a.pair(frameSocket)
 	if err != nil {
 		return nil, err
 	}
-	traffic, forTraffic, err := roles.Pair(trafficFile)
+	traffic, forTraffic, err := a.pair(trafficFile)
 	if err != nil {
 		return nil, err
 	}
@@ -236,8 +348,10 @@ func (a *apart) roles() ([]roles.Role, error) {
 		Files:   []roles.File{{Name: pageFile, File: only}, {Name: frameSocket, File: fromClock}, {Name: trafficFile, File: traffic}},
 		Prepare: func() any { t := a.told; t.Sockets = a.sockets; return t },
 	}
-	for i, s := range a.sockets {
-		server.Files = append(server.Files, roles.File{Name: socketFile(i), File: os.NewFile(uintptr(s.FD), socketFile(i))})
+	for _, f := range a.files {
+		if strings.HasPrefix(f.Name(), roleNTP+" ") {
+			server.Files = append(server.Files, roles.File{Name: f.Name(), File: f})
+		}
 	}
 	page := roles.Role{
 		Name: roleWeb, Privileges: roles.Privileges{UID: userWeb},
@@ -254,11 +368,21 @@ func (a *apart) roles() ([]roles.Role, error) {
 			return nil, err
 		}
 		page.Files = append(page.Files, roles.File{Name: name, File: f})
+		a.files = append(a.files, f)
 	}
 	if err := a.directories(page.Privileges); err != nil {
 		a.log.Warn("nothing of the page is kept over a restart", "error", err)
 	}
 	return []roles.Role{keeper, server, page}, nil
+}
+
+// pair returns two connected sockets.
+func (a *apart) pair(name string) (one, other *os.File, err error) {
+	one, other, err = roles.Pair(name)
+	if err == nil {
+		a.files = append(a.files, one, other)
+	}
+	return one, other, err
 }
 
 func socketFile(i int) string { return roleNTP + " " + strconv.Itoa(i) }
@@ -315,7 +439,7 @@ func (a *apart) tellLock(ctx context.Context) {
 			return
 		case <-looks.C:
 		}
-		if served := a.read.Served(); served != nil && a.read.Load().Check(a.served.Now()) == ntp.Certain {
+		if served := a.read.Served(); served != nil && a.read.Load().Check((*a.served.Load()).Now()) == ntp.Certain {
 			fmt.Fprintf(a.stdout, "Locked after %.0f s: error at most %.1f µs.\n", time.Since(began).Seconds(), float64(served.Bound)*1e6)
 			return
 		}
@@ -326,26 +450,30 @@ func (a *apart) tellLock(ctx context.Context) {
 func (a *apart) health() *roles.Health {
 	asked := a.sockets[0]
 	h := &roles.Health{
-		Log: a.log,
+		Log: a.log, Watchdog: a.dog,
 		Ticked: func() (time.Duration, bool) {
 			at := a.read.Ticked()
 			return appliance.Ago(at), at != 0
 		},
-		Synchronised: func() bool { return a.read.Load().CheckFor(asked.Leap, a.served.Now()) == ntp.Certain },
+		Synchronised: func() bool { return a.read.Load().CheckFor(asked.Leap, (*a.served.Load()).Now()) == ntp.Certain },
 		Ask:          func(ctx context.Context) (bool, error) { return roles.AskNTP(ctx, roles.Loopback(asked.Address)) },
 		Unanswered:   func(why string) { a.supervisor.Kill(roleNTP, why) },
 	}
+	return h
+}
+
+// openWatchdog opens the device that resets this machine when the unit hangs.
+func (a *apart) openWatchdog() {
 	if a.options.watchdog == "" {
-		return h
+		return
 	}
 	dog, err := board.OpenWatchdog(a.options.watchdog, watchdogTimeout)
 	if err != nil {
 		a.log.Warn("a unit that hangs is not reset", "error", err)
-		return h
+		return
 	}
 	a.log.Info("watchdog", "device", a.options.watchdog, "timeout", dog.Timeout)
-	h.Watchdog = dog
-	return h
+	a.dog = dog
 }
 
 // watchdogTimeout is the longest that a Raspberry Pi's has: a role that hangs is found and started anew in less.
@@ -370,7 +498,10 @@ func (a *apart) fromWeb(ctx context.Context, what string, data json.RawMessage) 
 		var p pageTold
 		err := json.Unmarshal(data, &p)
 		if err == nil {
-			a.once.Do(func() { a.welcome(&p) })
+			select {
+			case a.pages <- p:
+			default: // it has started anew and tells the same
+			}
 		}
 		return nil, err
 	}
@@ -401,8 +532,10 @@ func (a *apart) newestLog() []byte {
 func (a *apart) welcome(p *pageTold) {
 	fmt.Fprintf(a.stdout, "Changes are made on %.200s, certificate SHA-256 %.100s\n", p.URL, p.Fingerprint)
 	if left := min(p.Claimable, auth.ClaimSpan); left > 0 {
-		a.entry.invite(a.stdout, left, p.URL)
-		a.entry.write(a.context, left, p.URL, p.Fingerprint)
+		a.entry.once.Do(func() {
+			a.entry.write(a.context, left, p.URL, p.Fingerprint)
+			a.entry.invite(a.stdout, left, p.URL)
+		})
 	}
 }
 
@@ -417,5 +550,5 @@ func (a *apart) do(ctx context.Context, c api.Command) (api.Result, error) {
 		a.entry.forget()
 		return api.Result{State: api.OK}, nil
 	}
-	return api.Refuse("this unit does not do %s", c.Name), nil
+	return a.settings.Do(ctx, c)
 }

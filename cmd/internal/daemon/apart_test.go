@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"timeball/cmd/internal/roles"
 	"timeball/server/ntp"
 	"timeball/web/api"
 )
@@ -28,7 +29,7 @@ import (
 const asDaemon = "TIMEBALLD_TEST_RUNS_DAEMON"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asDaemon) == "" {
+	if os.Getenv(asDaemon) == "" && roles.Inherited() == "" {
 		m.Run()
 		return
 	}

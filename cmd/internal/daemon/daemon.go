@@ -26,6 +26,7 @@ import (
 	"timeball/cmd/internal/config"
 	"timeball/cmd/internal/logtail"
 	"timeball/cmd/internal/roles"
+	"timeball/cmd/internal/settings"
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
 	"timeball/pps/timing"
@@ -241,8 +242,15 @@ func (p program) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	several := newApart(p, args, o)
 	unit := new(atomic.Pointer[appliance.Unit])
-	keeper, err := p.openSettings(o, unit)
+	keeper, err := p.openSettings(o, func() (earliest, latest *int64) {
+		if u := unit.Load(); u != nil {
+			earliest, latest, _ = u.Now()
+			return earliest, latest
+		}
+		return several.Now()
+	})
 	if err != nil {
 		return err
 	}
@@ -250,22 +258,29 @@ func (p program) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	defer background(ctx, keeper.Run)()
 	if p.apart && (o.processes == 3 || o.processes == 0 && o.board == "auto") {
-		return p.runApart(ctx, args, o, cfg)
+		several.options = o
+		return several.run(ctx, keeper)
 	}
 	entry := p.openEntry(o, cfg, keeper)
 	entry.unit = unit
 	defer entry.close()
-	defer background(ctx, keeper.Run)()
+	return again(ctx, keeper, entry.log, func(began int) (bool, error) { return p.runOnce(ctx, o, entry, began) })
+}
+
+// again runs the unit until it ends, and anew when its configuration has changed; with a change that it does not run with,
+// with what was before.
+func again(ctx context.Context, keeper *settings.Keeper, log *slog.Logger, once func(began int) (ended bool, err error)) error {
 	for began := 1; ; began++ {
-		ended, err := p.runOnce(ctx, o, entry, began)
+		ended, err := once(began)
 		switch {
 		case ctx.Err() != nil || err == nil && ended:
 			return err
 		case err != nil && !keeper.Failed(err):
 			return err
 		case err != nil:
-			entry.log.Error("the unit does not run with the change", "error", err)
+			log.Error("the unit does not run with the change", "error", err)
 		}
 	}
 }

@@ -368,11 +368,17 @@ func (r *role) certify(u *appliance.Config) (err error) {
 	return nil
 }
 
+// commandWithin is how long a command may take: servers that are new in a configuration are asked.
+const commandWithin = 14 * time.Second
+
 // ask carries out a command that is the page's own, and has all others carried out.
 func (r *role) ask(ctx context.Context, entry *entry, c api.Command) (result api.Result, err error) {
 	if c.Name == api.CommandClaimed && !entry.door.Claimed() {
 		return api.Refuse("the unit has no admin"), nil
 	}
+	// A command may end this very process: the browser gets its answer all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commandWithin)
+	defer cancel()
 	err = r.Link.Ask(ctx, "command", c, &result)
 	return result, err
 }
@@ -402,31 +408,33 @@ func (r *role) tell(what string, data any) {
 	}
 }
 
-// parts are the goroutines beside a unit that is run.
+// parts are the goroutines beside a unit that is run. They go on until it has ended: what it still has to ask while it ends
+// is answered.
 type parts struct {
-	ctx     context.Context
-	cancel  context.CancelFunc
-	running sync.WaitGroup
-	mu      sync.Mutex
-	failed  error // of the first that ended by itself
+	unit, beside context.Context
+	end, cancel  context.CancelFunc // of the two
+	running      sync.WaitGroup
+	mu           sync.Mutex
+	failed       error // of the first that ended by itself
 }
 
 func newParts(ctx context.Context) *parts {
 	p := &parts{}
-	p.ctx, p.cancel = context.WithCancel(ctx)
+	p.unit, p.end = context.WithCancel(ctx)
+	p.beside, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	return p
 }
 
-// run runs part until it ends, which ends all the others.
+// run runs part until it ends, which ends the unit.
 func (p *parts) run(name string, part func(context.Context) error) {
 	p.running.Go(func() {
-		err := part(p.ctx)
+		err := part(p.beside)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.ctx.Err() == nil {
+		if p.beside.Err() == nil {
 			p.failed = fmt.Errorf("%s: %w", name, err)
 		}
-		p.cancel()
+		p.end()
 	})
 }
 
@@ -438,7 +446,7 @@ func (p *parts) every(pause time.Duration, do func()) {
 		for {
 			do()
 			select {
-			case <-p.ctx.Done():
+			case <-p.beside.Done():
 				return
 			case <-tick.C:
 			}
@@ -448,11 +456,12 @@ func (p *parts) every(pause time.Duration, do func()) {
 
 // wait runs the unit and waits for all parts.
 func (p *parts) wait(unit func(context.Context) error) error {
-	err := unit(p.ctx)
+	err := unit(p.unit)
 	p.mu.Lock()
 	err = errors.Join(err, p.failed)
 	p.mu.Unlock()
 	p.cancel()
 	p.running.Wait()
+	p.end()
 	return err
 }

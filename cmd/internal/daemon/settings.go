@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
-	"timeball/cmd/internal/appliance"
 	"timeball/cmd/internal/config"
 	"timeball/cmd/internal/settings"
 	"timeball/cmd/internal/witness"
@@ -20,8 +18,8 @@ import (
 const settingsName = "timeball.toml"
 
 // openSettings opens the configuration file, and undoes a change of it that was not confirmed.
-// unit is the one that runs.
-func (p program) openSettings(o options, unit *atomic.Pointer[appliance.Unit]) (*settings.Keeper, error) {
+// knows returns the interval that contains UTC, as far as the unit that runs knows it.
+func (p program) openSettings(o options, knows func() (earliest, latest *int64)) (*settings.Keeper, error) {
 	log := p.logger(config.Default())
 	c := settings.Config{
 		Path: o.settingsFile(), Defaults: config.Default(), Fixed: o.fixed(), Log: log,
@@ -30,7 +28,7 @@ func (p program) openSettings(o options, unit *atomic.Pointer[appliance.Unit]) (
 			_, err := o.configured(text)
 			return err
 		},
-		Ask: func(ctx context.Context, server string) error { return askWitness(ctx, server, unit.Load()) },
+		Ask: func(ctx context.Context, server string) error { return askWitness(ctx, server, knows) },
 	}
 	if o.board == "sim" {
 		simulated(&c.Defaults)
@@ -81,18 +79,18 @@ func (o options) fixed() map[string]string {
 
 // askWitness returns why a server can't be a witness: it does not answer, is not synchronised, or tells a time that a unit
 // that knows its own knows to be wrong.
-func askWitness(ctx context.Context, name string, unit *appliance.Unit) error {
+func askWitness(ctx context.Context, name string, knows func() (earliest, latest *int64)) error {
 	const patience = 6 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	m := sysclock.NewMonitor()
 	s := witness.Server{Name: name, Now: func() (clock.Reading, bool) { r, err := m.Read(); return r, err == nil }}
 	r, err := s.Ask(ctx)
-	if err != nil || unit == nil {
+	if err != nil {
 		return err
 	}
 	now, err := m.Read()
-	earliest, latest, _ := unit.Now()
+	earliest, latest := knows()
 	if err != nil || earliest == nil {
 		return err
 	}

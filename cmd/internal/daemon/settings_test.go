@@ -90,10 +90,17 @@ func (a admin) settled(t *testing.T) *api.Configuration {
 
 // The whole way: claimed, changed, kept; then a change that the unit can't run with, which is undone by itself.
 func TestDaemonTriesSettings(t *testing.T) {
+	t.Run("one process", func(t *testing.T) { triesSettings(t, program{}, "-pace", "50") })
+	t.Run("three", func(t *testing.T) { triesSettings(t, program{apart: true}, "-processes", "3", "-ntp", "127.0.0.1:0") })
+}
+
+func triesSettings(t *testing.T, p program, args ...string) {
+	t.Parallel()
 	dir := t.TempDir()
+	open(t, dir)
 	claimFile := filepath.Join(dir, "claim.txt")
 	// The ports are chosen once, so that the browser finds the unit again.
-	r := run(t, program{}, "-board", "sim", "-pace", "50", "-state", dir, "-http", unused(t), "-https", unused(t), "-claim-file", claimFile)
+	r := run(t, p, append(args, "-board", "sim", "-state", dir, "-http", unused(t), "-https", unused(t), "-claim-file", claimFile)...)
 	a := r.claim(t, claimFile)
 	if _, err := os.Stat(claimFile); err == nil {
 		t.Error("the claim file is still there")

@@ -50,7 +50,7 @@ const (
 	lastTick = 2 * time.Second
 )
 
-// Run checks once a second until ctx is done, and closes the Watchdog: a machine that is told to stop is not reset.
+// Run checks once a second until ctx is done.
 func (h *Health) Run(ctx context.Context) {
 	h.well = true
 	every := time.NewTicker(checkEvery)
@@ -58,11 +58,6 @@ func (h *Health) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			if h.Watchdog != nil {
-				if err := h.Watchdog.Close(); err != nil {
-					h.Log.Warn("watchdog", "error", err)
-				}
-			}
 			return
 		case <-every.C:
 			h.check(ctx)

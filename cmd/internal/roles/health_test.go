@@ -123,16 +123,6 @@ func TestHealthAllowsForAChangeMeanwhile(t *testing.T) {
 	}
 }
 
-func TestHealthClosesTheWatchdog(t *testing.T) {
-	p := newPatient()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	p.Run(ctx)
-	if p.dog.closed != 1 {
-		t.Errorf("closed %d times", p.dog.closed)
-	}
-}
-
 // AskNTP asks as a client does, over a real socket.
 func TestAskNTP(t *testing.T) {
 	socket, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))

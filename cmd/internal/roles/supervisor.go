@@ -286,6 +286,16 @@ func (s *Supervisor) PID(role string) int {
 	return 0
 }
 
+// Alive reports whether every Role runs and has said that it is alive.
+func (s *Supervisor) Alive() bool {
+	for i := range s.running {
+		if p := s.running[i].current.Load(); p == nil || p.heard.Load() == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Restarts returns how often each Role was started anew.
 func (s *Supervisor) Restarts() map[string]uint64 {
 	all := map[string]uint64{}
