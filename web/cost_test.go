@@ -156,21 +156,25 @@ func TestFiftyViewersCostLittle(t *testing.T) {
 			}
 		}()
 	}
-	seconds := 10.0
+	windows, seconds := 3, 4.0
 	if testing.Short() {
-		seconds = 2
+		windows, seconds = 1, 2
 	}
 	wait := func(s float64) { <-time.After(time.Duration(s * float64(time.Second))) } // what is measured is what happens in it
 	wait(2)                                                                           // all have the whole page
-	first, began, seen := c.spent(t), time.Now(), events.Load()
-	wait(seconds)
-	cost, past, got := c.spent(t)-first, time.Since(began), events.Load()-seen
-	share := cost.Seconds() / past.Seconds()
-	t.Logf("%d viewers: %.2f %% of a core, %d page events in %.1f s", viewers, 100*share, got, past.Seconds())
-	if want := int64(viewers * (past.Seconds() - 1.5)); got < want {
-		t.Errorf("%d page events, want %d", got, want)
+	least := math.Inf(1)                                                              // of the windows: what else the machine does makes a second dearer, and none cheaper
+	for range windows {
+		first, began, seen := c.spent(t), time.Now(), events.Load()
+		wait(seconds)
+		cost, past, got := c.spent(t)-first, time.Since(began), events.Load()-seen
+		share := cost.Seconds() / past.Seconds()
+		least = min(least, share)
+		t.Logf("%d viewers: %.2f %% of a core, %d page events in %.1f s", viewers, 100*share, got, past.Seconds())
+		if want := int64(viewers * (past.Seconds() - 1.5)); got < want {
+			t.Errorf("%d page events, want %d", got, want)
+		}
 	}
-	if share > maxShare && !testing.Short() {
-		t.Errorf("%.2f %% of a core, want at most %.0f %%", 100*share, 100*maxShare)
+	if least > maxShare && !testing.Short() {
+		t.Errorf("%.2f %% of a core, want at most %.0f %%", 100*least, 100*maxShare)
 	}
 }

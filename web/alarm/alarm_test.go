@@ -471,6 +471,24 @@ func TestChangesAlternate(t *testing.T) {
 	})
 }
 
+func FuzzRestore(f *testing.F) {
+	u := newUnit()
+	u.in.Status.Mode = "holdover"
+	u.wait(10)
+	var b bytes.Buffer
+	if err := u.alarms.Encode(&b); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes())
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		a := New()
+		if a.Restore(bytes.NewReader(data)) == nil {
+			a.Note("started", "version", "1")
+			a.Events(words.In(words.Chinese))
+		}
+	})
+}
+
 func BenchmarkTake(b *testing.B) {
 	b.ReportAllocs()
 	u := newUnit()
