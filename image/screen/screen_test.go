@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -36,6 +37,17 @@ RAM.
 func TestScreenLeavesOutWhatIsNotKnown(t *testing.T) {
 	if got, want := Text(State{Version: "v1"}), "Timeball v1\n\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestScreenSaysThatThereIsMore(t *testing.T) {
+	notices := func(n int) []string { return slices.Repeat([]string{"short"}, n) }
+	// A title, a blank line, and two lines for each.
+	if got := Text(State{Notices: notices(11)}); strings.Count(got, "\n") != Height || strings.Contains(got, "more is") {
+		t.Errorf("a full screen is cut:\n%s", got)
+	}
+	if got := Text(State{Notices: notices(12)}); strings.Count(got, "\n") != Height || !strings.HasSuffix(got, "more is on the page.\n") {
+		t.Errorf("more than a screen:\n%s", got)
 	}
 }
 

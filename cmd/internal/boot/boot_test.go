@@ -25,6 +25,7 @@ import (
 
 // fakeKernel does nothing and remembers it.
 type fakeKernel struct {
+	root  string           // where the card is: a mount needs its folder
 	fail  map[string]error // of a mount, by type and target, or of "remount"
 	calls []string
 	clock time.Time
@@ -40,6 +41,9 @@ func (k *fakeKernel) Mount(m mounts.Mount) error {
 	}
 	call := fmt.Sprintf("%s %s %s", m.Type, m.Target, how)
 	k.calls = append(k.calls, call)
+	if info, err := os.Stat(filepath.Join(k.root, m.Target)); err != nil || !info.IsDir() {
+		return unix.ENOENT
+	}
 	return k.fail[call]
 }
 
@@ -65,6 +69,7 @@ func card(t *testing.T) (*boot, *fakeKernel) {
 		root: t.TempDir(), k: k, log: slog.New(slog.NewTextHandler(io.Discard, nil)), appears: func(string) bool { return true },
 		tryWrite: func(string) error { return nil }, perm: permOK, bootDevice: "/dev/vda1", permDevice: "/dev/vda7",
 	}
+	k.root = b.root
 	b.report = newReport(b.path("/run/timeball/boot.json"))
 	defaults := config.Default()
 	b.config.Store(&defaults)
@@ -135,7 +140,7 @@ func TestPermIsMountedOrStoodFor(t *testing.T) {
 		{"full", "/dev/vda7", false, nil, unix.ENOSPC, permFull, append([]string{perm, "unmount /perm"}, overlay...)},
 		{"damaged, to be read", "/dev/vda7", false, map[string]error{perm: unix.EUCLEAN}, nil, permCorrupt, append([]string{perm}, overlay...)},
 		{"not to be read at all", "/dev/vda7", false, map[string]error{perm: unix.EINVAL, overlay[1]: unix.EINVAL, overlay[1] + " noload": unix.EINVAL}, nil, permCorrupt, []string{
-			perm, under, overlay[1], overlay[1] + " noload", "tmpfs /perm rw",
+			perm, under, overlay[1], overlay[1] + " noload", "unmount /perm", "unmount /run/perm/lower", "unmount /run/perm", "tmpfs /perm rw",
 		}},
 	}
 	for _, tt := range tests {

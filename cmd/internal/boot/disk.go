@@ -132,24 +132,32 @@ func tryWrite(dir string) error {
 
 // permOverlay shows what can be read of perm, and takes writes in RAM; where nothing can be read all is in RAM.
 func (b *boot) permOverlay(device string, state permState, why error) (permState, error) {
+	if err := b.overlay(device); err != nil {
+		b.unmountPerm()
+		return permCorrupt, errors.Join(why, err, b.permInRAM())
+	}
+	return state, why
+}
+
+// overlay mounts perm as it is on the card beneath a folder in RAM.
+func (b *boot) overlay(device string) error {
+	if err := os.MkdirAll(b.path(mounts.Under), 0o755); err != nil {
+		return err
+	}
 	if err := b.k.Mount(mounts.Below()); err != nil {
-		return state, errors.Join(why, err)
+		return err
 	}
-	var made error
 	for _, dir := range []string{mounts.Lower, mounts.Upper, mounts.Work} {
-		made = errors.Join(made, os.MkdirAll(b.path(dir), 0o755))
+		if err := os.MkdirAll(b.path(dir), 0o755); err != nil {
+			return err
+		}
 	}
-	err := b.k.Mount(mounts.PermUnwritable(device, mounts.Lower, true))
-	if err != nil {
-		err = b.k.Mount(mounts.PermUnwritable(device, mounts.Lower, false))
+	if err := b.k.Mount(mounts.PermUnwritable(device, mounts.Lower, true)); err != nil {
+		if err := b.k.Mount(mounts.PermUnwritable(device, mounts.Lower, false)); err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		err = b.k.Mount(mounts.PermOver())
-	}
-	if err != nil {
-		return permCorrupt, errors.Join(why, made, err, b.permInRAM())
-	}
-	return state, errors.Join(why, made)
+	return b.k.Mount(mounts.PermOver())
 }
 
 func (b *boot) permInRAM() error { return b.k.Mount(mounts.PermInRAM()) }
