@@ -7,7 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commitUnix=$(COMMIT_UNIX)
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)"
 TOOLS := $(CURDIR)/.cache/bin
 
-.PHONY: run build deps test check bench bench-loop bench-ntp soak plots fuzz clean image e2e e2e-long
+.PHONY: run build deps test check bench bench-loop bench-ntp soak plots fuzz clean image e2e e2e-long web screenshots
 
 # A simulated unit on this machine: NTP on 127.0.0.1:11123, the page on http://127.0.0.1:8080/. Ctrl-C ends it.
 run:
@@ -49,6 +49,11 @@ check: $(TOOLS)/staticcheck $(TOOLS)/gofumpt
 
 $(TOOLS)/%: .ci/tools/go.mod
 	@mkdir -p $(TOOLS) && $(GO) -C .ci/tools build -o $(TOOLS)/ tool
+
+# The page's script and style, bundled from web/ui into web/assets, which are committed: only this needs npm.
+web:
+	@.ci/page && $(GO) -C .ci/tools run ./bundle ../../web/ui ../../.cache/page/node_modules ../../web/assets
+	@cd web/assets && for f in page.js page.css; do echo "$$f: $$(wc -c <$$f) bytes, $$(gzip -9c $$f | wc -c) compressed"; done
 
 bench: $(TOOLS)/benchstat
 	@$(GO) test -run '^$$' -bench . -benchmem ./...

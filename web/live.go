@@ -38,6 +38,7 @@ type look struct {
 	lang   words.Lang
 	span   string
 	secure string // where changes are made, "" = here
+	role   Role   // of who looks
 }
 
 // moment is the status of one second.
@@ -174,8 +175,10 @@ func (f *frame) after(last *frame) []byte {
 
 // data is what the page shows at a moment.
 func (l *live) data(k look, m *moment) page.Data {
+	happened := l.server.happened.events(words.In(k.lang))
 	return page.Data{
 		Status: m.status, Lang: k.lang, Span: k.span, Secure: k.secure, History: l.past(k.span), Clients: l.who(), Faults: l.server.unit.Faults(),
+		Events: &happened, Links: links(k),
 	}
 }
 
@@ -236,10 +239,22 @@ func (s *Server) look(r *http.Request) look {
 			k.span = span
 		}
 	}
+	k.role = VisitorOf(r).Role
 	if r.TLS == nil {
 		k.secure = s.secureHome(r)
 	}
 	return k
+}
+
+// links are where the page leads besides: on -http to the door on -https.
+func links(k look) []page.Link {
+	switch {
+	case k.role != Nobody:
+		return []page.Link{{Key: "door.settings", URL: "/settings"}, {Key: "door.account", URL: "/account"}}
+	case k.secure != "":
+		return []page.Link{{Key: "door.sign-in", URL: strings.TrimSuffix(k.secure, "/") + "/login"}}
+	}
+	return []page.Link{{Key: "door.sign-in", URL: "/login"}}
 }
 
 // rememberLang keeps the language that the query chooses, for a year.

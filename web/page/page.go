@@ -26,7 +26,6 @@ type Site struct {
 	Style   string // URL
 	Icon    string // URL
 	Build   string // changes with templates and assets: a page of another build loads itself anew
-	Links   []Link // of the head line, after the languages
 }
 
 // Link is a way to another page.
@@ -40,7 +39,9 @@ type Data struct {
 	History *api.History // of that span
 	Clients *api.Clients
 	Faults  *api.Faults // of a simulated board
-	Secure  string      // URL of the page where changes are made; "" = here
+	Events  *api.Events
+	Secure  string // URL of the page where changes are made; "" = here
+	Links   []Link // of the head line, after the languages
 }
 
 // Event is what a running page needs to follow the unit.
@@ -89,6 +90,10 @@ func (b Block) Kind() string {
 		return "sheet"
 	case faults:
 		return "faults"
+	case eventList:
+		return "events"
+	case channels:
+		return "channels"
 	}
 	return "empty"
 }

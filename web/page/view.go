@@ -1,6 +1,7 @@
 package page
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -39,6 +40,7 @@ type view struct {
 	Panels  []Panel
 	Uptime  string
 	Secure  string
+	Links   []Link
 	Ranges  []string // of the history
 }
 
@@ -52,7 +54,7 @@ func newView(site Site, d Data) view {
 	m := maker{words.In(d.Lang), d, d.Status}
 	v := view{
 		Site: site, Lang: m.Lang(), Tag: m.Lang().Tag(), Span: d.Span, Status: m.s, Served: verdict.Served(m.s), Secure: d.Secure,
-		Verdict: verdict.In(m.Words, m.s), Uptime: m.span(m.s.UptimeSeconds), Ranges: Spans(),
+		Verdict: verdict.In(m.Words, m.s), Uptime: m.span(m.s.UptimeSeconds), Ranges: Spans(), Links: d.Links,
 	}
 	for _, l := range words.Langs {
 		v.Langs = append(v.Langs, language{l.Tag(), string(l), l.Name(), l == v.Lang})
@@ -165,31 +167,20 @@ func (m maker) note() string {
 	return text + serves
 }
 
-// alarm is one line of the band under the verdict.
-type alarm struct {
-	Level, Shape, Word string
-	Name, Text         string
-	For                string // "" = since the start
+// scriptKeys are the words that the page's script says.
+var scriptKeys = []string{
+	"clock.local", "clock.unknown", "day-of-year", "skew", "skew.unknown", "skew.fast", "skew.slow", "skew.right", "skew.amber", "skew.red",
+	"lost", "lost.word", "lost.title", "deed.done", "deed.lost",
 }
 
-// alarms are what is wrong now, the worst first.
-func (m maker) alarms() []alarm {
-	var all []alarm
-	for _, c := range m.s.Conditions {
-		level := levelOf(c.Severity)
-		if levels[level].class == "" {
-			continue
-		}
-		all = append(all, alarm{
-			Level: levels[level].class, Shape: levels[level].shape, Word: m.Say("level." + levels[level].shape),
-			Name: m.condition(c.Name), Text: m.Heard(c.Text), For: m.span(c.SinceSeconds),
-		})
+// ScriptWords returns the script's words as JSON.
+func (v view) ScriptWords() (string, error) {
+	w, said := words.In(v.Lang), map[string]string{}
+	for _, key := range scriptKeys {
+		said[key] = w.Say(key)
 	}
-	for _, text := range m.s.Notices {
-		level := levels[levelOf("alarm")]
-		all = append(all, alarm{Level: level.class, Shape: level.shape, Word: m.Say("level." + level.shape), Name: m.Say("notice"), Text: m.Heard(text)})
-	}
-	return all
+	text, err := json.Marshal(said)
+	return string(text), err
 }
 
 // clockFace is the served clock as people read it.
