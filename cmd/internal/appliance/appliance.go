@@ -84,6 +84,8 @@ type Config struct {
 	Secure     net.Listener      // of the page over TLS
 	Answering  Answering         // who answers NTP where this process does not; nil: nobody
 	Started    time.Time         // of the unit; zero: now
+	// Restarts returns how often each process of the unit was started anew; nil: it is one.
+	Restarts func() map[string]uint64
 }
 
 // Unit is an appliance. Its methods but Run may be called from any goroutine.

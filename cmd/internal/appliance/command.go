@@ -20,7 +20,7 @@ func (u *Unit) Do(ctx context.Context, c api.Command) (api.Result, error) {
 	if err := c.Check(); err != nil {
 		return api.Refuse("%v", err), nil
 	}
-	if c.Name == api.CommandFault {
+	if c.Name == api.CommandFault && u.remote == nil {
 		return u.fault(ctx, *c.Fault), nil
 	}
 	if u.cfg.Do != nil {

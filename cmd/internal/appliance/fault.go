@@ -166,12 +166,15 @@ const (
 
 // Faults implements web.Unit.
 func (u *Unit) Faults() *api.Faults {
+	if u.remote != nil {
+		return u.remote.faults()
+	}
 	board, ok := u.board.(Faulty)
 	if !ok {
 		return nil
 	}
 	all := board.Faults()
-	if u.server != nil {
+	if u.answering() != nil {
 		flood := api.FaultState{Name: faultFlood, Text: floodText, Once: true}
 		at := min(6, len(all))
 		all = append(all[:at], append([]api.FaultState{flood}, all[at:]...)...)
@@ -234,11 +237,12 @@ func (u *Unit) flood(ctx context.Context) error {
 // Clients implements web.Unit.
 func (u *Unit) Clients() api.Clients {
 	answer := api.Clients{API: 1, Clients: []api.Client{}}
-	if u.server == nil {
+	from := u.answering()
+	if from == nil {
 		return answer
 	}
 	now := u.board.Served().Now().Mono
-	for _, c := range u.server.Clients() {
+	for _, c := range from.Clients() {
 		one := api.Client{
 			Address: c.Prefix.String(), FirstSeconds: max(0, float64(now.Sub(c.First))), LastSeconds: max(0, float64(now.Sub(c.Last))),
 			Requests: c.Requests, Limited: c.Limited, Version: int(c.Version), Mode: int(c.Mode), Interleaved: c.Interleaved,
@@ -252,5 +256,8 @@ func (u *Unit) Clients() api.Clients {
 		answer.Clients = append(answer.Clients, one)
 	}
 	answer.Known = len(answer.Clients)
+	if a, ok := from.(*Answers); ok {
+		answer.Known = a.known()
+	}
 	return answer
 }

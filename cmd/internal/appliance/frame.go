@@ -13,6 +13,7 @@ import (
 	"timeball/server"
 	"timeball/server/clientlog"
 	"timeball/server/ntp"
+	"timeball/web/api"
 )
 
 // What crosses between the processes of a unit is plain data: these are its forms. Both ends are the same program, so they
@@ -30,6 +31,7 @@ type frame struct {
 	Power     *board.Power `json:",omitempty"`
 	Dropped   *uint64      `json:",omitempty"`
 	Notices   []string     `json:",omitempty"`
+	Faults    *api.Faults  `json:",omitempty"`
 }
 
 // sentReach is a reach.
@@ -80,7 +82,7 @@ func (s *sentWitness) witnessed() witnessed {
 func (u *Unit) Frame() ([]byte, error) {
 	p := u.published.Load()
 	f := frame{
-		Sent: machineMono(), Reference: p.reference, Pulses: p.pulses.sent(), Labels: p.labels.sent(), Board: u.board.Name(),
+		Sent: machineMono(), Reference: p.reference, Pulses: p.pulses.sent(), Labels: p.labels.sent(), Board: u.board.Name(), Faults: u.Faults(),
 	}
 	shown := *p.snapshot
 	shown.Memory, shown.Learned = nil, nil // nobody is shown these
@@ -136,6 +138,7 @@ func (w *witnesses) replace(all []witnessed) {
 type traffic struct {
 	Sent    clock.Mono // of this machine
 	Stats   server.Stats
+	Known   int                // clients that are remembered
 	Clients []clientlog.Client `json:",omitempty"`
 }
 
@@ -145,7 +148,7 @@ const maxClients = 256
 // Traffic returns what Hear of another process takes.
 func (u *Unit) Traffic() ([]byte, error) {
 	clients := u.server.Clients()
-	return json.Marshal(traffic{machineMono(), u.server.Stats(), clients[:min(len(clients), maxClients)]})
+	return json.Marshal(traffic{machineMono(), u.server.Stats(), len(clients), clients[:min(len(clients), maxClients)]})
 }
 
 // Keep returns what is worth keeping over a restart, as Recall returns it; false while nothing is certain.

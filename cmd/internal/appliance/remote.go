@@ -81,6 +81,14 @@ func (r *Remote) notices() []string {
 	return nil
 }
 
+// faults returns what can be made to go wrong there, nil on a real board.
+func (r *Remote) faults() *api.Faults {
+	if f := r.told.Load(); f != nil {
+		return f.Faults
+	}
+	return nil
+}
+
 // Dropped returns how many events were lost because the Engine was late.
 func (r *Remote) Dropped() uint64 {
 	if f := r.told.Load(); f != nil && f.Dropped != nil {
@@ -185,6 +193,14 @@ func (a *Answers) Stats() server.Stats {
 		return t.Stats
 	}
 	return server.Stats{}
+}
+
+// known returns how many clients are remembered there, of which the last seen are told of.
+func (a *Answers) known() int {
+	if t := a.told.Load(); t != nil {
+		return t.Known
+	}
+	return 0
 }
 
 // Addrs implements Answering.

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -172,6 +174,14 @@ func (u *Unit) Now() (earliest, latest *int64, mode string) {
 func (u *Unit) writeMetrics(w io.Writer) {
 	if late, ok := u.board.(interface{ Dropped() uint64 }); ok {
 		fmt.Fprintf(w, "# HELP timeball_events_dropped_total Events of the board that came too fast for the engine.\n# TYPE timeball_events_dropped_total counter\ntimeball_events_dropped_total %d\n", late.Dropped())
+	}
+	if u.cfg.Restarts == nil {
+		return
+	}
+	fmt.Fprint(w, "# HELP timeball_process_restarts_total Processes of this unit that died or hung and were started anew\n# TYPE timeball_process_restarts_total counter\n")
+	restarts := u.cfg.Restarts()
+	for _, process := range slices.Sorted(maps.Keys(restarts)) {
+		fmt.Fprintf(w, "timeball_process_restarts_total{process=%q} %d\n", process, restarts[process])
 	}
 }
 

@@ -348,6 +348,8 @@ func (a *apart) roles() ([]roles.Role, error) {
 		Files:   []roles.File{{Name: pageFile, File: only}, {Name: frameSocket, File: fromClock}, {Name: trafficFile, File: traffic}},
 		Prepare: func() any { t := a.told; t.Sockets = a.sockets; return t },
 	}
+	tell := func(error) { _ = a.supervisor.Tell(roleWeb, "restarts", a.supervisor.Restarts()) } // itself is told when it begins
+	keeper.Failed, server.Failed = tell, tell
 	for _, f := range a.files {
 		if strings.HasPrefix(f.Name(), roleNTP+" ") {
 			server.Files = append(server.Files, roles.File{Name: f.Name(), File: f})

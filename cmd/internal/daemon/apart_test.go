@@ -168,6 +168,21 @@ func (u *three) status() (s api.Status, ok bool) {
 	return s, json.NewDecoder(answer.Body).Decode(&s) == nil
 }
 
+// get returns a page.
+func (u *three) get(t *testing.T, path string) string {
+	t.Helper()
+	answer, err := http.Get(u.page + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
 // await waits for ok, which it asks again and again, and returns how long that took.
 func (u *three) await(t *testing.T, what string, atMost time.Duration, ok func() bool) time.Duration {
 	t.Helper()
@@ -214,6 +229,10 @@ func TestAnyProcessMayDie(t *testing.T) {
 	}
 	if n := strings.Count(u.log.String(), "stepped by"); n != 1 {
 		t.Errorf("the clock was stepped %d times, want once, at the start:\n%s", n, u.log)
+	}
+	restarted := "timeball_process_restarts_total{process=\"ntp\"} " + strconv.Itoa(strings.Count(u.log.String(), "anew\" role=ntp"))
+	if page := u.get(t, "metrics"); !strings.Contains(page, restarted+"\n") {
+		t.Errorf("the metrics have no %s", restarted)
 	}
 	before := u.pid(roleClock)
 	u.stop(t)
@@ -308,6 +327,9 @@ func TestThreeProcessesAnswerAsOne(t *testing.T) {
 	u.await(t, "mode 6", patience, func() bool { return strings.Contains(u.control(), "stratum=1") })
 	if text := u.control(); !strings.Contains(text, "refid=PPS") || !strings.Contains(text, `version="timeball test"`) {
 		t.Errorf("mode 6 says %q", text)
+	}
+	if text := u.get(t, "api/v1/clients"); !strings.Contains(text, `"address":"127.0.0.1"`) {
+		t.Errorf("clients: %s", text)
 	}
 	state, err := os.ReadDir(filepath.Join(u.state, "web"))
 	if err != nil || len(state) == 0 {

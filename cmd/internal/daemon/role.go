@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"timeball/cmd/internal/appliance"
@@ -243,7 +244,7 @@ func (r *role) runNTP(ctx context.Context) error {
 		return err
 	}
 	parts := newParts(ctx)
-	r.show(parts, unit)
+	r.show(parts, unit, unasked)
 	parts.every(trafficEvery, func() {
 		if traffic, err := unit.Traffic(); err == nil {
 			_ = toWeb.Send(traffic) // the next one says the same and more
@@ -262,8 +263,8 @@ func (r *role) shownBoard(page *shared.Reader) appliance.Board {
 }
 
 // show lets unit show the snapshots that come, and says that this process is alive.
-func (r *role) show(parts *parts, unit *appliance.Unit) {
-	parts.run("link", func(ctx context.Context) error { return r.Link.Serve(ctx, unasked) })
+func (r *role) show(parts *parts, unit *appliance.Unit, told roles.Handler) {
+	parts.run("link", func(ctx context.Context) error { return r.Link.Serve(ctx, told) })
 	parts.run("snapshots", func(ctx context.Context) error { return r.receive(ctx, frameSocket, unit.Receive) })
 	parts.every(roles.BeatEvery, r.beat)
 }
@@ -299,6 +300,9 @@ func (r *role) runWeb(ctx context.Context) error {
 		Publish: r.config.Server.Claims, HTTP: true, Version: r.build.Version, Log: r.log, Started: r.started(), References: page,
 		Answering: answers, Web: webConfig(r.options, r.config, r.log),
 	}
+	var restarts atomic.Pointer[map[string]uint64]
+	restarts.Store(&r.told.Restarts)
+	u.Restarts = func() map[string]uint64 { return *restarts.Load() }
 	var err error
 	if u.Listener, err = r.listener(listenerFile); err != nil {
 		return err
@@ -327,7 +331,14 @@ func (r *role) runWeb(ctx context.Context) error {
 		r.tell("page", pageTold{URL: at, Fingerprint: unit.Fingerprint(), Claimable: entry.door.Claimable()})
 	}
 	parts := newParts(ctx)
-	r.show(parts, unit)
+	r.show(parts, unit, func(ctx context.Context, what string, data json.RawMessage) (any, error) {
+		var now map[string]uint64
+		if what != "restarts" || json.Unmarshal(data, &now) != nil {
+			return unasked(ctx, what, data)
+		}
+		restarts.Store(&now)
+		return nil, nil
+	})
 	parts.run("traffic", func(ctx context.Context) error { return r.receive(ctx, trafficFile, answers.Hear) })
 	return parts.wait(unit.Run)
 }

@@ -130,6 +130,9 @@ func triesSettings(t *testing.T, p program, args ...string) {
 	if now := a.settled(t); now.State != api.Failed || !strings.Contains(now.Message, "/nowhere.pem") || now.Text != wanted {
 		t.Errorf("after a change that can't run: %+v", now)
 	}
+	if r := a.do(t, api.Command{Name: api.CommandFault, Fault: &api.Fault{Name: "jamming", ForSeconds: 60}}); r.State != api.OK {
+		t.Errorf("fault: %+v", r)
+	}
 	record := a.record(t, "config-reverted") // within a second
 	for _, what := range []string{"claim", "config-apply", "config-confirm"} {
 		if !strings.Contains(record, `"what":"`+what+`"`) {
