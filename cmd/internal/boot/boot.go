@@ -212,7 +212,8 @@ func (b *boot) setFloor() {
 }
 
 // configure reads the unit's configuration, which the page may have changed since the last start of timeballd, and returns
-// how that is started. What is wrong is told, and the default is used.
+// how that is started: it reads the same file, uses the default where that is wrong, and undoes changes that were not
+// confirmed. What is wrong is told.
 func (b *boot) configure() []string {
 	argv := []string{"/bin/timeballd", "-board", "auto", "-state", stateDir, "-claim-file", claimPath, "-watchdog", "/dev/watchdog"}
 	const notUsed = "The unit's configuration is not used, the default is: "
@@ -229,9 +230,7 @@ func (b *boot) configure() []string {
 		if c, err = config.Parse(requests.Config, content); err != nil {
 			c = config.Default()
 			b.note(notUsed+"%v", err)
-			break
 		}
-		argv = append(argv, "-config", filepath.Join(stateDir, requests.Config))
 	}
 	b.config.Store(&c)
 	return argv
