@@ -157,8 +157,9 @@ func (h *happenings) test(ctx context.Context, channel string, served *int64) ap
 	}
 	ctx, cancel := context.WithTimeout(ctx, testPatience)
 	defer cancel()
-	e := api.Event{Name: "test", Severity: api.SeverityNote, Active: true, Count: 1, Told: []string{}}
-	m := notify.Message{Event: e, Text: h.words.Say("alarm.test")}
+	text := h.words.Say("alarm.test")
+	e := api.Event{Name: "test", Severity: api.SeverityNote, Count: 1, Text: text, Told: []string{}}
+	m := notify.Message{Event: e, Text: text}
 	if served != nil {
 		m.Unix = new(*served / 1e9)
 	}
@@ -259,12 +260,13 @@ func (s *Server) acknowledge(w http.ResponseWriter, r *http.Request) {
 
 // testChannel takes a form with the name of a channel.
 func (s *Server) testChannel(w http.ResponseWriter, r *http.Request) {
-	result := s.happened.test(r.Context(), r.PostFormValue("channel"), s.snapshot().ServedUnixNanoseconds)
-	var err error
+	channel := r.PostFormValue("channel")
+	result := s.happened.test(r.Context(), channel, s.snapshot().ServedUnixNanoseconds)
 	if result.State == api.Failed {
-		err = errors.New(result.Message)
+		s.did(r, "event-test", "", errors.New(result.Message))
+	} else {
+		s.did(r, "event-test", channel, nil)
 	}
-	s.did(r, "event-test", "", err)
 	s.answerForm(w, r, result, "/#events")
 }
 

@@ -39,7 +39,7 @@ type Input struct {
 	FreeShare *float64 // of the file system with the state; nil = not known
 }
 
-// Change is an event that has just begun or ended.
+// Change is an event that has just begun or ended; one that is neither active nor has ended happened at once.
 type Change struct {
 	Event api.Event // in English
 	Ended bool
@@ -252,7 +252,7 @@ func (a *Alarms) bound() {
 func (a *Alarms) Note(name string, with ...string) Change {
 	e := a.begin(name, api.SeverityNote, a.now, finding{with: with})
 	e.active = false
-	return Change{Event: a.show(e, words.In(words.English)), Ended: true}
+	return Change{Event: a.show(e, words.In(words.English))}
 }
 
 // Test lets the event "test" be for a while.

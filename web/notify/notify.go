@@ -24,6 +24,17 @@ type Message struct {
 	Unix  *int64 // when this was said, by the served clock; nil = the unit does not know the time
 }
 
+// state is how a message says where its event is: active, ended, or happened for one that was over as it began.
+func (m Message) state() string {
+	switch {
+	case m.Ended:
+		return "ended"
+	case m.Event.Active:
+		return "active"
+	}
+	return "happened"
+}
+
 // Unit is who speaks.
 type Unit struct {
 	Name    string // of the host

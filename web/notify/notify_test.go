@@ -151,6 +151,8 @@ func TestSyslogWritesRFC5424(t *testing.T) {
 	ended.Ended, ended.Unix, ended.Event.Severity = true, nil, "warning"
 	odd := message(8)
 	odd.Event.Severity, odd.Text = "note", "line\r\none\x00 µs"
+	once := message(9)
+	once.Event.Active = false
 	tests := []struct {
 		unit       Unit
 		m          Message
@@ -160,7 +162,7 @@ func TestSyslogWritesRFC5424(t *testing.T) {
 		{unit, message(7), "26", "2026-11-21T14:00:00Z", "alarm: the receiver hears jamming (active, event 7)"},
 		{unit, ended, "30", "-", "warning: the receiver hears jamming (ended, event 7)"},
 		{Unit{Name: "a b\nß", Version: `1"]\`}, odd, "29", "2026-11-21T14:00:00Z", "note: line  one  µs (active, event 8)"},
-		{Unit{}, message(9), "26", "2026-11-21T14:00:00Z", "alarm: the receiver hears jamming (active, event 9)"},
+		{Unit{}, once, "26", "2026-11-21T14:00:00Z", "alarm: the receiver hears jamming (happened, event 9)"},
 	}
 	for _, tt := range tests {
 		got := newSyslog("udp://192.0.2.9:514", tt.unit).format(tt.m)

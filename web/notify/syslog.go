@@ -52,13 +52,9 @@ func (s *syslog) format(m Message) string {
 	if m.Unix != nil {
 		at = time.Unix(*m.Unix, 0).UTC().Format(time.RFC3339)
 	}
-	state := "active"
-	if m.Ended {
-		state = "ended"
-	}
 	return fmt.Sprintf("<%d>1 %s %s timeball %d %s [origin software=\"timeball\" swVersion=%s] \ufeff%s: %s (%s, event %d)",
 		facilityDaemon*8+syslogSeverity(m), at, word(s.unit.Name, 255), s.pid, word(m.Event.Name, 32), parameter(s.unit.Version, 32),
-		m.Event.Severity, plain(m.Text), state, m.Event.ID)
+		m.Event.Severity, plain(m.Text), m.state(), m.Event.ID)
 }
 
 // word returns text as a field of the header: printable ASCII without spaces.

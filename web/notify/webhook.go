@@ -18,7 +18,7 @@ type Call struct {
 	Timeball string    `json:"timeball"` // "event"
 	Version  int       `json:"version"`  // 1
 	Unit     string    `json:"unit"`     // the host name
-	State    string    `json:"state"`    // active or ended
+	State    string    `json:"state"`    // active, ended, or happened: over as it began
 	Text     string    `json:"text"`     // one sentence for people; the name that many chat services look for
 	Event    api.Event `json:"event"`
 }
@@ -43,10 +43,7 @@ func newWebhook(target string, unit Unit) *webhook {
 }
 
 func (w *webhook) call(m Message) Call {
-	c := Call{Timeball: "event", Version: 1, Unit: w.unit.Name, State: "active", Event: m.Event}
-	if m.Ended {
-		c.State = "ended"
-	}
+	c := Call{Timeball: "event", Version: 1, Unit: w.unit.Name, State: m.state(), Event: m.Event}
 	c.Text = fmt.Sprintf("%s: %s: %s (%s)", w.unit.Name, m.Event.Severity, m.Text, c.State)
 	return c
 }
