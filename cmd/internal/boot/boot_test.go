@@ -352,7 +352,7 @@ func TestSettingsThatAreWrongAreToldAndNotUsed(t *testing.T) {
 	if notices := strings.Join(b.report.get().Notices, "\n"); strings.Contains(notices, "server.listen") {
 		t.Errorf("still told of a mistake that is mended: %q", notices)
 	}
-	if got, want := strings.Join(started, " "), "/bin/timeballd -board auto -state /perm/timeball -claim-file /run/timeball/claim"; got != want {
+	if got, want := strings.Join(started, " "), "/bin/timeballd -board auto -state /perm/timeball -claim-file /run/timeball/claim -watchdog /dev/watchdog"; got != want {
 		t.Errorf("started as %q, want %q", got, want)
 	}
 }
