@@ -30,12 +30,16 @@ type obedient struct {
 	fakeUnit
 	asked  []api.Command
 	result api.Result
+	answer func(api.Command) api.Result // instead of result; nil: none
 }
 
 func (u *obedient) Do(_ context.Context, c api.Command) (api.Result, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.asked = append(u.asked, c)
+	if u.answer != nil {
+		return u.answer(c), nil
+	}
 	return u.result, nil
 }
 
