@@ -447,13 +447,20 @@ func steps(speak words.Words, status api.Status) []form.Step {
 		{Name: speak.Say("door.step-second"), What: clock},
 		{Name: speak.Say("door.step-serve"), What: served},
 	}
-	running := false
+	last := -1
+	for i := range all {
+		if all[i].What != "" {
+			last = i
+		}
+	}
 	for i := range all {
 		switch {
 		case all[i].What != "":
 			all[i].State = "done"
-		case !running:
-			running, all[i].State, all[i].What = true, "run", speak.Heard(status.Reason)
+		case i < last: // what comes after it is there, so this is too, though the unit can't name it
+			all[i].State, all[i].What = "done", figure.Unknown
+		case i == last+1:
+			all[i].State, all[i].What = "run", speak.Heard(status.Reason)
 		default:
 			all[i].State, all[i].What = "wait", speak.Say("door.waits")
 		}

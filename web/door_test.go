@@ -149,7 +149,7 @@ func (v *visit) recorded() (whats []string) {
 func TestUnitIsClaimedOnItsPage(t *testing.T) {
 	v := newVisit(t)
 	page := v.get("/claim")
-	v.wants(page, 200, `action="/claim"`, "&lt;i&gt;ttyAMA0&lt;/i&gt;", "2 of 6 steps done", "works for 1\u00a0h more")
+	v.wants(page, 200, `action="/claim"`, "&lt;i&gt;ttyAMA0&lt;/i&gt;", "4 of 6 steps done", "works for 1\u00a0h more")
 	if strings.Contains(page.Body.String(), "<i>tty") || strings.Contains(page.Body.String(), "<script") || strings.Contains(page.Body.String(), " style=") {
 		t.Error("what the unit says is not escaped, or the page has scripts or styles inside")
 	}

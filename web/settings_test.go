@@ -173,7 +173,7 @@ func TestNewSourcesAndStepsAreInTheRecord(t *testing.T) {
 		got = append(got, e.What+" "+e.Text)
 	}
 	slices.Reverse(got)
-	want := []string{"source receiver u-blox", "source reference PPS", "step the clock was stepped, the 4. time since the start", "source receiver u-blox -> CASIC"}
+	want := []string{"source receiver u-blox", "source reference PPS", "step 4 since the start", "source receiver u-blox -> CASIC"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -34,7 +34,7 @@ func (s *Server) watchSources(status *api.Status) {
 		s.record(audit.Entry{What: "source", OK: true, Text: fromTo("reference", before.leader, now.leader), Anyones: true})
 	}
 	if before.known && now.steps > before.steps {
-		s.record(audit.Entry{What: "step", OK: true, Text: fmt.Sprintf("the clock was stepped, the %d. time since the start", now.steps), Anyones: true})
+		s.record(audit.Entry{What: "step", OK: true, Text: fmt.Sprintf("%d since the start", now.steps), Anyones: true})
 	}
 }
 

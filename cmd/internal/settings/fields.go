@@ -164,8 +164,19 @@ func same(f api.Field, typed string) bool {
 // problemPlace finds line and key in an error of the configuration.
 var problemPlace = regexp.MustCompile(`^config: (?:\S+:(\d+): |\S+\.toml: )?(?:unknown key )?([a-z]+\.[a-z_]+)?`)
 
+// keyAt returns the key on a line of a file, "" where there is none.
+func keyAt(text string, line int) string {
+	_, places := outline(text)
+	for _, p := range places {
+		if 1+strings.Count(text[:p.begin], "\n") == line {
+			return p.key
+		}
+	}
+	return ""
+}
+
 // problems parts what is wrong with a file.
-func problems(err error) []api.Problem {
+func problems(text string, err error) []api.Problem {
 	all := []api.Problem{}
 	if err == nil {
 		return all
@@ -174,7 +185,9 @@ func problems(err error) []api.Problem {
 		p := api.Problem{Text: strings.TrimPrefix(line, "config: ")}
 		if m := problemPlace.FindStringSubmatch(line); m != nil {
 			p.Line, _ = strconv.Atoi(m[1])
-			p.Key = m[2]
+			if p.Key = m[2]; p.Key == "" && p.Line > 0 {
+				p.Key = keyAt(text, p.Line)
+			}
 		}
 		all = append(all, p)
 	}

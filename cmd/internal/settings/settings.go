@@ -229,7 +229,7 @@ func (k *Keeper) result(state api.State, message string) api.Result {
 func (k *Keeper) describe(text string) *api.Configuration {
 	return &api.Configuration{
 		Path: k.config.Path, Text: text, Digest: digest(text),
-		Fields: fields(text, k.config.Defaults, k.config.Fixed), Problems: problems(k.config.Check(text)),
+		Fields: fields(text, k.config.Defaults, k.config.Fixed), Problems: problems(text, k.config.Check(text)),
 	}
 }
 

@@ -441,13 +441,18 @@ func TestFieldsTakeNumbersAndSayWhatIsNone(t *testing.T) {
 }
 
 func TestProblemsNameTheirPlace(t *testing.T) {
-	got := problems(check("[server]\nlimt = 1\nrefid = \"toolong\"\n[pps]\nlatency_seconds = 1.0\n"))
+	const text = "[server]\nlimt = 1\nrefid = \"toolong\"\n[pps]\nlatency_seconds = 1.0\n"
+	got := problems(text, check(text))
 	for i := range got {
 		got[i].Text = ""
 	}
 	want := []api.Problem{{Key: "server.limt", Line: 2}, {Key: "pps.latency_seconds"}, {Key: "pps.latency_seconds"}, {Key: "server.refid"}}
 	if !cmp.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
+	}
+	const odd = "[server]\n\nlimit = \"2 hours\" # why not\n"
+	if got := problems(odd, check(odd)); len(got) != 1 || got[0].Key != "server.limit" || got[0].Line != 3 {
+		t.Errorf("a value of another form: %+v", got)
 	}
 }
 
