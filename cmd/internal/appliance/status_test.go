@@ -146,7 +146,7 @@ func TestDroppedEventsAreAMetric(t *testing.T) {
 	h.dropped.Store(7)
 	var b bytes.Buffer
 	(&Unit{board: h}).writeMetrics(&b)
-	if want := "# TYPE timeball_events_dropped_total counter\ntimeball_events_dropped_total 7\n"; b.String() != want {
+	if want := "# HELP timeball_events_dropped_total Events of the board that came too fast for the engine.\n# TYPE timeball_events_dropped_total counter\ntimeball_events_dropped_total 7\n"; b.String() != want {
 		t.Errorf("got %q, want %q", &b, want)
 	}
 	b.Reset()
