@@ -21,7 +21,8 @@ type command struct {
 var commands = []command{
 	{"status", "status [-unit URL]", "what a unit says of its time", runStatus},
 	{"sources", "sources [-server ADDR]", "where a unit has its time from, in ntpq's columns", runSources},
-	{"config", "config check FILE", "what is wrong with a configuration file", runConfig},
+	{"config", "config check|get|apply|confirm|revert [FILE]", "check a configuration file; read, try and keep a unit's", runConfig},
+	{"restart", "restart [-unit URL]", "let a unit start anew", runRestart},
 	{"replay", "replay [-json] [-floor DATE] FILE", "what is in a receiver's raw bytes, or what the engine made of recorded events", runReplay},
 	{"bundle", "bundle [-unit URL] [-o FILE]", "get a support bundle of a unit, for somebody else to look at", runBundle},
 	{"selftest", "selftest [-json] [-config FILE] [-unit URL] [-server ADDR]", "what this machine has for a time server, and what is in the way", runSelftest},

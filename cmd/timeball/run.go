@@ -15,12 +15,14 @@ import (
 	"timeball/board/sim"
 	"timeball/cmd/internal/bundle"
 	"timeball/cmd/internal/config"
+	"timeball/cmd/internal/order"
 	"timeball/cmd/internal/replay"
 	"timeball/cmd/internal/sources"
 	"timeball/cmd/internal/status"
 	"timeball/cmd/internal/trial"
 	"timeball/gnss/timescale"
 	"timeball/pps/timing"
+	"timeball/web/api"
 )
 
 func runStatus(ctx context.Context, f *flag.FlagSet, args []string, out io.Writer) error {
@@ -42,19 +44,65 @@ func runSources(ctx context.Context, f *flag.FlagSet, args []string, out io.Writ
 	return sources.Run(ctx, out, time.Now(), sources.Usual...)
 }
 
-func runConfig(_ context.Context, f *flag.FlagSet, args []string, out io.Writer) error {
-	if len(args) == 0 || args[0] != "check" {
+func runConfig(ctx context.Context, f *flag.FlagSet, args []string, out io.Writer) error {
+	if len(args) == 0 {
 		f.Usage()
 		return errUsage
 	}
-	path, err := one(f, args[1:])
-	if err != nil {
+	if args[0] == "check" {
+		path, err := one(f, args[1:])
+		if err != nil {
+			return err
+		}
+		if config.Check(path, out) != nil {
+			return fmt.Errorf("%s is not valid", path)
+		}
+		return nil
+	}
+	o := orders(f)
+	if args[0] == "apply" {
+		path, err := one(f, args[1:])
+		if err != nil {
+			return err
+		}
+		return order.Apply(ctx, out, *o, path)
+	}
+	if err := f.Parse(args[1:]); err != nil {
 		return err
 	}
-	if config.Check(path, out) != nil {
-		return fmt.Errorf("%s is not valid", path)
+	switch {
+	case f.NArg() > 0:
+	case args[0] == "get":
+		return order.Get(ctx, out, *o)
+	case args[0] == "confirm":
+		return order.End(ctx, out, *o, api.CommandConfigConfirm)
+	case args[0] == "revert":
+		return order.End(ctx, out, *o, api.CommandConfigRevert)
 	}
-	return nil
+	f.Usage()
+	return errUsage
+}
+
+// orders adds the flags that say which unit is asked for something, and by whom.
+func orders(f *flag.FlagSet) *order.Options {
+	var o order.Options
+	f.StringVar(&o.Unit, "unit", "https://127.0.0.1:8443", "https `address` of the unit")
+	f.StringVar(&o.Token, "token", os.Getenv("TIMEBALL_TOKEN"), "`token` of the admin, made on the account's page (default: TIMEBALL_TOKEN)")
+	f.StringVar(&o.Fingerprint, "fingerprint", os.Getenv("TIMEBALL_FINGERPRINT"), "`SHA-256` of the unit's certificate as its console shows it, for one that signed itself (default: TIMEBALL_FINGERPRINT)")
+	return &o
+}
+
+// runRestart lets a unit start anew.
+func runRestart(ctx context.Context, f *flag.FlagSet, args []string, out io.Writer) error {
+	o := orders(f)
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	if _, err := order.Do(ctx, *o, api.Command{Name: api.CommandRestart}); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(out, "The unit starts anew.")
+	return err
 }
 
 func runReplay(_ context.Context, f *flag.FlagSet, args []string, out io.Writer) error {

@@ -77,7 +77,7 @@ func newClient(o Options) (*client, error) {
 	if err != nil || base.Host == "" {
 		return nil, fmt.Errorf("bundle: %.100q is no address of a unit", o.Unit)
 	}
-	pinned, err := pin(o.Fingerprint)
+	pinned, err := Pin(o.Fingerprint)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +87,8 @@ func newClient(o Options) (*client, error) {
 	return &client{base, o.Token, http.Client{Transport: transport, CheckRedirect: stay}}, nil
 }
 
-// pin returns a configuration that takes the one certificate that a unit shows on its console.
-func pin(fingerprint string) (*tls.Config, error) {
+// Pin returns a configuration that takes the one certificate that a unit shows on its console.
+func Pin(fingerprint string) (*tls.Config, error) {
 	if fingerprint == "" {
 		return nil, nil
 	}
