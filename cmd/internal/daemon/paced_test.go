@@ -183,7 +183,11 @@ func checkPages(t *testing.T, r *running, model string) {
 	} else if math.Abs(*s.SimErrorSeconds) > *s.BoundSeconds {
 		t.Errorf("off by %g s with a bound of %g s", *s.SimErrorSeconds, *s.BoundSeconds)
 	}
-	if page := r.get(t, ""); !strings.Contains(page, `id="verdict" data-mode="locked"`) {
+	page := r.get(t, "")
+	for end := time.Now().Add(patience); !strings.Contains(page, `id="verdict" data-mode="locked"`) && time.Now().Before(end); page = r.get(t, "") {
+		time.Sleep(100 * time.Millisecond) // it is made once a second
+	}
+	if !strings.Contains(page, `id="verdict" data-mode="locked"`) {
 		t.Errorf("the page has no verdict of a locked unit:\n%.500s", page)
 	}
 	if metrics := r.get(t, "metrics"); !strings.Contains(metrics, "timeball_locked 1\n") {
