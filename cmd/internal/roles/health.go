@@ -55,12 +55,16 @@ func (h *Health) Run(ctx context.Context) {
 	h.well = true
 	every := time.NewTicker(checkEvery)
 	defer every.Stop()
+	last := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-every.C:
-			h.check(ctx)
+			if stalled := time.Since(last) > 2*checkEvery+askWithin; !stalled { // else this process stood still as well
+				h.check(ctx)
+			}
+			last = time.Now()
 		}
 	}
 }

@@ -399,6 +399,32 @@ func TestSupervisorEndsWhatDoesNotEnd(t *testing.T) {
 	}
 }
 
+// Silence counts from when the Supervisor itself was at work: what stood still as it did could not say anything.
+func TestSilenceIsExcusedWhileTheSupervisorStoodStill(t *testing.T) {
+	ago := func(d time.Duration) int64 { return int64(time.Hour - d) }
+	for _, tt := range []struct {
+		name    string
+		begun   time.Duration // ago
+		heard   int64
+		excused int64
+		hangs   bool
+	}{
+		{"just heard", time.Hour, ago(Silence / 2), 0, false},
+		{"silent", time.Hour, ago(2 * Silence), 0, true},
+		{"silent while both stood still", time.Hour, ago(2 * Silence), ago(Silence / 2), false},
+		{"and longer", time.Hour, ago(3 * Silence), ago(2 * Silence), true},
+		{"starting", StartWithin / 2, 0, 0, false},
+		{"never heard", 2 * StartWithin, 0, 0, true},
+		{"never heard, both stood still", 2 * StartWithin, 0, int64(StartWithin * 3 / 2), false},
+	} {
+		p := &process{begun: time.Now().Add(-tt.begun), excused: time.Duration(tt.excused)}
+		p.heard.Store(tt.heard)
+		if why := p.hangs(); (why != "") != tt.hangs {
+			t.Errorf("%s: %q", tt.name, why)
+		}
+	}
+}
+
 func TestLinkAsksAndAnswers(t *testing.T) {
 	a, b, err := Pair("link")
 	if err != nil {

@@ -40,13 +40,15 @@ type running struct {
 
 // process is one run of a Role.
 type process struct {
-	cmd    *exec.Cmd
-	link   *Link
-	ended  <-chan error
-	heard  atomic.Int64 // ns since started: when it last said something
-	kill   chan string  // why it has to end
-	begun  time.Time
-	serves sync.WaitGroup
+	cmd   *exec.Cmd
+	link  *Link
+	ended <-chan error
+	heard atomic.Int64 // ns since started: when it last said something
+	kill  chan string  // why it has to end
+	// excused is until when, since started, its silence is not held against it. Only watch uses it.
+	excused time.Duration
+	begun   time.Time
+	serves  sync.WaitGroup
 }
 
 // Run starts the Roles and keeps them running until ctx is done; then it ends them, the last first.
@@ -179,6 +181,7 @@ func (p *process) listen(handle Handler) Handler {
 func (p *process) watch(ctx context.Context) error {
 	looks := time.NewTicker(BeatEvery)
 	defer looks.Stop()
+	last := time.Now()
 	for {
 		select {
 		case err := <-p.ended:
@@ -191,6 +194,12 @@ func (p *process) watch(ctx context.Context) error {
 		case why := <-p.kill:
 			return p.destroy(why)
 		case <-looks.C:
+			stalled := time.Since(last) > 2*BeatEvery
+			last = time.Now()
+			if stalled { // this process stood still as well: nobody could say anything
+				p.excused = time.Since(p.begun)
+				continue
+			}
 			if why := p.hangs(); why != "" {
 				return p.destroy(why)
 			}
@@ -202,9 +211,9 @@ func (p *process) watch(ctx context.Context) error {
 func (p *process) hangs() string {
 	now, heard := time.Since(p.begun), time.Duration(p.heard.Load())
 	switch {
-	case heard == 0 && now > StartWithin:
+	case heard == 0 && now-p.excused > StartWithin:
 		return fmt.Sprintf("said nothing in its first %v", StartWithin)
-	case heard != 0 && now-heard > Silence:
+	case heard != 0 && now-max(heard, p.excused) > Silence:
 		return fmt.Sprintf("said nothing for %v", (now - heard).Round(time.Millisecond))
 	}
 	return ""
