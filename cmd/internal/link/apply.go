@@ -53,9 +53,6 @@ func (p *port) apply() {
 	if err := p.applyRoutes(); err != nil {
 		p.Log.Error("route", "error", err)
 	}
-	if err := p.writeResolver(); err != nil {
-		p.Log.Error("resolver", "error", err)
-	}
 }
 
 // address turns a prefix into what the kernel takes. The kernel itself takes it away when its life ends, whatever becomes of

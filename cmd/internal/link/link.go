@@ -44,7 +44,9 @@ type port struct {
 	own      string   // the host name that nobody else gave
 	answerer answerer // multicast DNS
 
-	offered lease // what DHCP gave, the zero lease when nothing
+	offered lease  // what DHCP gave, the zero lease when nothing
+	heard   heard  // what routers said of name servers
+	told    string // what the resolver was told last
 	inUse   []netip.Prefix
 	routes  []*netlink.Route
 }
@@ -104,12 +106,16 @@ func (p *port) run(ctx context.Context) error {
 	if p.Settings.UsesDHCP() {
 		go asking{p.Log, p.link, p.state.Hostname, carrier, leases}.run(ctx)
 	}
-	return p.follow(ctx, carrier, links, addresses, leases)
+	advised := make(chan advice)
+	if p.Settings.UsesRA() {
+		go hear(ctx, p.Log, advised)
+	}
+	return p.follow(ctx, carrier, links, addresses, leases, advised)
 }
 
 // follow looks at the port whenever something has happened to it.
 func (p *port) follow(ctx context.Context, carrier *latest, links <-chan netlink.LinkUpdate, addresses <-chan netlink.AddrUpdate,
-	leases <-chan lease,
+	leases <-chan lease, advised <-chan advice,
 ) error {
 	poll := time.NewTicker(10 * time.Second) // an event may have been lost
 	defer poll.Stop()
@@ -130,6 +136,10 @@ func (p *port) follow(ctx context.Context, carrier *latest, links <-chan netlink
 			}
 		case l := <-leases:
 			p.take(l)
+		case a := <-advised:
+			if a.index == p.link.Attrs().Index {
+				p.heard.take(a, time.Now())
+			}
 		case <-poll.C:
 		}
 	}
@@ -194,7 +204,7 @@ func wired(name string) bool {
 func (p *port) up() error {
 	a := p.link.Attrs()
 	p.state.Interface, p.state.MAC = a.Name, a.HardwareAddr.String()
-	p.offered, p.inUse, p.routes = lease{}, nil, nil // of the port that was there before
+	p.offered, p.heard, p.inUse, p.routes = lease{}, heard{}, nil, nil // of the port that was there before
 	if p.Settings.UsesDHCP() {
 		p.state.DHCP, p.state.Server = Searching, ""
 	}
@@ -271,6 +281,9 @@ func (p *port) refresh(carrier *latest) error {
 		}
 	}
 	p.state.MDNS = p.answerer.name()
+	if err := p.writeResolver(); err != nil {
+		p.Log.Error("resolver", "error", err)
+	}
 	p.publish()
 	return nil
 }
@@ -318,14 +331,24 @@ func rank(a netip.Addr) int {
 	return 1
 }
 
-// writeResolver writes the resolver's file.
+// writeResolver writes the resolver's file when it changes: what the file says rules, then DHCP, then routers.
 func (p *port) writeResolver() error {
 	servers, search := p.Settings.DNS, p.Settings.Search
+	heard, domains := p.heard.list(time.Now())
 	if len(servers) == 0 {
-		servers = p.offered.dns
+		servers = slices.Concat(p.offered.dns, heard)
 	}
 	if len(search) == 0 {
-		search = p.offered.search
+		search = slices.Concat(p.offered.search, domains)
 	}
-	return renameio.WriteFile(p.Resolver, []byte(netconf.Resolver(servers, search)), 0o644)
+	text := netconf.Resolver(servers, search)
+	if text == p.told {
+		return nil
+	}
+	if err := renameio.WriteFile(p.Resolver, []byte(text), 0o644); err != nil {
+		return err
+	}
+	p.told = text
+	p.Log.Info("resolver", "servers", servers, "search", search)
+	return nil
 }

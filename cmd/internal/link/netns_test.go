@@ -25,6 +25,7 @@ import (
 	"github.com/pion/mdns/v2"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/net/ipv6"
 
 	"timeball/image/netconf"
 )
@@ -43,6 +44,8 @@ func TestMain(m *testing.M) {
 		beServer(ctx, dir)
 	case "asker":
 		beAsker(ctx, dir)
+	case "router":
+		beRouter(ctx)
 	}
 }
 
@@ -117,6 +120,29 @@ func beAsker(ctx context.Context, name string) {
 	defer cancel()
 	_, addr, err := c.QueryAddr(ctx, name)
 	fmt.Println(addr, err)
+}
+
+// beRouter advertises 2001:db8:1::/64 with a name server and a domain, each half second.
+func beRouter(ctx context.Context) {
+	c, err := net.ListenPacket("ip6:ipv6-icmp", "::")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = ipv6.NewPacketConn(c).SetMulticastHopLimit(255) // no other is believed (RFC 4861, 6.1.2)
+	prefix, server := netip.MustParseAddr("2001:db8:1::").As16(), netip.MustParseAddr("2001:db8:1::53").As16()
+	m := []byte{134, 0, 0, 0, 64, 0, 0x07, 0x08, 0, 0, 0, 0, 0, 0, 0, 0}
+	m = append(append(m, 3, 4, 64, 0xc0, 0, 0, 0x0e, 0x10, 0, 0, 0x0e, 0x10, 0, 0, 0, 0), prefix[:]...)
+	m = append(append(m, 25, 3, 0, 0, 0, 0, 0x0e, 0x10), server[:]...)
+	m = append(m, 31, 3, 0, 0, 0, 0, 0x0e, 0x10)
+	m = append(m, "\x07example\x03net\x00\x00\x00\x00"...)
+	for ctx.Err() == nil {
+		_, _ = c.WriteTo(m, &net.IPAddr{IP: net.ParseIP("ff02::1"), Zone: "peer"}) // refused until the link has an address
+		select {
+		case <-ctx.Done():
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
 }
 
 // child is such a process.
@@ -384,5 +410,25 @@ func TestUnitTakesFixedAddresses(t *testing.T) {
 	server.end()
 	for line := range server.lines {
 		t.Errorf("the DHCP server was asked: %s", line)
+	}
+}
+
+// Where there is no DHCP a router tells all that is needed.
+func TestUnitHeedsARouter(t *testing.T) {
+	w, dir := newWire(t), t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "network.toml"), []byte("interface = \"eth0\"\ndhcp = false\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	unit := start(t, w.unit, "unit", dir)
+	start(t, w.peer, "router", dir)
+	resolver := func() string { text, _ := os.ReadFile(filepath.Join(dir, "resolv.conf")); return string(text) }
+	s := unit.waitState(t, "address and name server", func(s State) bool {
+		return len(s.Addresses) > 0 && netip.MustParsePrefix("2001:db8:1::/64").Contains(s.Addresses[0].Addr()) && resolver() != ""
+	})
+	if got, want := resolver(), "search example.net\nnameserver 2001:db8:1::53\n"; got != want {
+		t.Errorf("resolver %q, want %q", got, want)
+	}
+	if got := routes(t, w.unit, netlink.FAMILY_V6); !strings.Contains(got, "::/0 by fe80::") {
+		t.Errorf("routes\n%s\nof %+v, want one to all by the router", got, s)
 	}
 }
