@@ -19,6 +19,9 @@ import (
 	"time"
 )
 
+// board is what the machine is.
+const board = "virt,gic-version=2"
+
 // program is QEMU for a 64-bit Arm machine.
 const program = "qemu-system-aarch64"
 
@@ -83,6 +86,8 @@ func Require(t testing.TB) {
 type Virtual struct {
 	Kernel   string
 	Initrd   string
+	Tree     string        // file of a device tree; "": the machine's own
+	Append   string        // to the kernel's command line
 	Patience time.Duration // of real time
 	Date     time.Time     // of the battery-backed clock
 }
@@ -98,10 +103,13 @@ func (m Virtual) Run(t testing.TB, out io.Writer) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), m.patience(t))
 	defer cancel()
 	args := []string{
-		"-M", "virt,gic-version=2", "-cpu", "cortex-a53", "-m", "512", "-icount", "shift=0,sleep=off",
+		"-M", board, "-cpu", "cortex-a53", "-m", "512", "-icount", "shift=0,sleep=off",
 		"-display", "none", "-monitor", "none", "-serial", "stdio", "-nic", "none", "-no-reboot",
 		"-rtc", "clock=vm,base=" + m.Date.UTC().Format("2006-01-02T15:04:05"),
-		"-kernel", m.Kernel, "-initrd", m.Initrd, "-append", "console=ttyAMA0 quiet panic=-1 " + cheap,
+		"-kernel", m.Kernel, "-initrd", m.Initrd, "-append", "console=ttyAMA0 quiet panic=-1 " + cheap + " " + m.Append,
+	}
+	if m.Tree != "" {
+		args = append(args, "-dtb", m.Tree)
 	}
 	cmd := exec.CommandContext(ctx, program, args...)
 	var complaints bytes.Buffer

@@ -26,26 +26,30 @@ type report struct {
 	console []string // what was no report
 }
 
-// play runs a Scenario and returns what the guest reported.
+// play runs a Scenario on the card's kernel and returns what the guest reported.
 func play(t *testing.T, s Scenario, config string, patience time.Duration) report {
 	t.Helper()
 	machine.Require(t)
+	return playOn(t, machine.Virtual{Kernel: machine.Kernel(t), Patience: patience}, s, config)
+}
+
+// playOn is play on another machine, which has more files.
+func playOn(t *testing.T, m machine.Virtual, s Scenario, config string, more ...machine.File) report {
+	t.Helper()
 	scenario, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	initrd := machine.Initrd(t, []string{"/dev", "/proc", "/sys", "/tmp", "/var"},
+	files := append(more,
 		machine.File{Path: "/init", From: machine.Build(t, "./cmd/internal/e2e/precision/guest", "")},
 		machine.File{Path: "/timeballd", From: machine.Build(t, "./cmd/timeballd", "-X main.version=e2e")},
 		machine.File{Path: ScenarioFile, Content: scenario},
 		machine.File{Path: ConfigFile, Content: []byte(config)})
+	m.Initrd, m.Date = machine.Initrd(t, []string{"/dev", "/proc", "/sys", "/tmp", "/var"}, files...), time.Unix(0, int64(s.Start))
 	in, out := io.Pipe()
 	read := make(chan report)
 	go func() { read <- readReport(in) }()
 	began := time.Now()
-	m := machine.Virtual{
-		Kernel: machine.Kernel(t), Initrd: initrd, Patience: patience, Date: time.Unix(0, int64(s.Start)),
-	}
 	used, runErr := m.Run(t, out)
 	out.Close()
 	r := <-read
