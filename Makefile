@@ -55,6 +55,11 @@ web:
 	@.ci/page && $(GO) -C .ci/tools run ./bundle ../../web/ui ../../.cache/page/node_modules ../../web/assets
 	@cd web/assets && for f in page.js page.css; do echo "$$f: $$(wc -c <$$f) bytes, $$(gzip -9c $$f | wc -c) compressed"; done
 
+# Pictures of the page in its states, from the simulated board: ten minutes with the fonts Liberation and Noto CJK.
+WARM ?= 8m
+screenshots:
+	@.ci/page && mkdir -p docs/screenshots && $(GO) test ./cmd/internal/browser -count 1 -timeout 30m -args -warm $(WARM) -screenshots $(CURDIR)/docs/screenshots
+
 bench: $(TOOLS)/benchstat
 	@$(GO) test -run '^$$' -bench . -benchmem ./...
 

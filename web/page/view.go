@@ -156,6 +156,9 @@ func (m maker) note() string {
 	text := ""
 	if agree, compared := compared(s.Witnesses); compared > 0 {
 		text = m.Say("note.witnesses", "n", count(agree), "all", count(compared))
+		if agree == 1 && compared == 1 {
+			text = m.Say("note.witnesses.one")
+		}
 	}
 	serves := m.Say("note.serves", "stratum", count(s.Stratum))
 	if s.RootDispersionSeconds != nil {

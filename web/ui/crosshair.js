@@ -1,4 +1,7 @@
 // The crosshair of a plot: the line of its table that is nearest is read out. Arrow keys move it.
+import { effect } from "@preact/signals";
+import { heard } from "./link.js";
+
 const plots = new WeakMap(); // the hair of each cell
 
 function rows(cell) {
@@ -63,7 +66,10 @@ function onKey(event) {
 }
 
 export function crosshairs() {
-  document.querySelectorAll(".block:has(.readout) .cell").forEach(cell => { if (!cell.closest(".side")) cell.tabIndex = 0; });
+  effect(() => { // plots appear while the page is open
+    if (heard.value === 0) return;
+    document.querySelectorAll(".block:has(.readout) .cell").forEach(cell => { if (!cell.closest(".side")) cell.tabIndex = 0; });
+  });
   addEventListener("pointermove", onPointer, { passive: true });
   addEventListener("pointerdown", onPointer, { passive: true });
   document.addEventListener("pointerout", event => {

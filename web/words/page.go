@@ -90,6 +90,7 @@ var pageWords = section{
 	"note.holdover":       {"The crystal carries the time alone. In one hour the bound will be {bound}, if the pulse does not return. This unit stops serving by itself before its time is wrong.", "仅靠晶振守时。若秒脉冲不恢复，1 小时后误差上限为 {bound}。本机会在时间出错之前自行停止授时。"},
 	"note.holdover-blind": {"The crystal carries the time alone. This unit stops serving by itself before its time is wrong.", "仅靠晶振守时。本机会在时间出错之前自行停止授时。"},
 	"note.witnesses":      {"{n} of {all} other clocks agree.", "其他 {all} 台时钟中有 {n} 台与本机一致。"},
+	"note.witnesses.one":  {"The one other clock that can be compared agrees.", "可比较的另一台时钟与本机一致。"},
 	"note.serves":         {"NTP serves stratum\u00a0{stratum}.", "NTP 以 {stratum}\u00a0层提供服务。"},
 	"note.dispersion":     {"NTP serves stratum\u00a0{stratum}; the smallest root dispersion its header can say is {dispersion}.", "NTP 以 {stratum}\u00a0层提供服务，根离散 {dispersion}，这是报文头能表示的最小值。"},
 	"dial.describe":       {"Dial from 10 nanoseconds to 100 milliseconds, logarithmic. Bound: {bound}.", "表盘：10 纳秒至 100 毫秒，对数刻度。误差上限：{bound}。"},
@@ -337,6 +338,7 @@ var pageWords = section{
 	"events.active":     {"**{n}\u00a0alarms** are active.", "有 **{n}\u00a0项告警**。"},
 	"events.active.one": {"**{n}\u00a0alarm** is active.", "有 **{n}\u00a0项告警**。"},
 
+	"events.list":              {"List of events", "事件列表"},
 	"events.none":              {"Nothing has happened yet.", "尚无事件。"},
 	"events.acknowledge":       {"Acknowledge", "确认"},
 	"events.seen":              {"seen", "已确认"},
