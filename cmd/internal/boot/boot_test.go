@@ -1,6 +1,8 @@
 package boot
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +21,7 @@ import (
 	"timeball/board/store"
 	"timeball/cmd/internal/appliance"
 	"timeball/cmd/internal/config"
+	"timeball/image"
 	"timeball/image/mounts"
 	"timeball/web/auth"
 )
@@ -162,6 +165,44 @@ func TestPermIsMountedOrStoodFor(t *testing.T) {
 				t.Errorf("%s is told as %q", got, got.sentence())
 			}
 		})
+	}
+}
+
+// A file system that finds a fault makes itself read-only: that is not the card.
+func TestPermThatHasNotedAFaultIsDamaged(t *testing.T) {
+	b, _ := card(t)
+	b.tryWrite = func(string) error { return unix.EROFS }
+	put(t, b, "/sys/fs/ext4/vda7/errors_count", "0\n")
+	if got, _ := b.mountPerm("/dev/vda7"); got != permReadOnly {
+		t.Errorf("without a fault %s, want %s", got, permReadOnly)
+	}
+	put(t, b, "/sys/fs/ext4/vda7/errors_count", "2\n")
+	if got, _ := b.mountPerm("/dev/vda7"); got != permCorrupt {
+		t.Errorf("with two faults %s, want %s", got, permCorrupt)
+	}
+}
+
+func TestFactoryResetMakesADamagedPermNew(t *testing.T) {
+	b, k := card(t)
+	b.permDevice = "/dev/vda7"
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write([]byte("an empty file system")); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	put(t, b, image.EmptyPerm, packed.String())
+	put(t, b, "/dev/vda7", "the damaged one, which is longer")
+	put(t, b, "/boot/factory-reset", "")
+	b.perm = permCorrupt
+	b.firstBoot(b.look(b.bootDevice), b.perm)
+	if got := content(b, "/dev/vda7"); !strings.HasPrefix(got, "an empty file system") {
+		t.Errorf("perm is %q", got)
+	}
+	if b.perm != permOK || !slices.Contains(k.calls, "ext4 /perm rw") {
+		t.Errorf("perm is %s after %q", b.perm, k.calls)
 	}
 }
 

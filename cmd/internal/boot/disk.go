@@ -101,6 +101,13 @@ func (b *boot) mountPerm(device string) (permState, error) {
 	return b.permOverlay(device, permCorrupt, err)
 }
 
+// faulty reports whether the file system on a device has ever noted a fault of its own. It does not forget: only a check that
+// is not on the card, or a new file system, takes that away.
+func (b *boot) faulty(device string) bool {
+	count, err := os.ReadFile(b.path("/sys/fs/ext4", filepath.Base(device), "errors_count"))
+	return err == nil && strings.TrimSpace(string(count)) != "0"
+}
+
 // trial is the size of what is written to a perm to see whether it takes it: several times what the unit keeps.
 const trial = 256 << 10
 
@@ -111,8 +118,11 @@ func (b *boot) tryPerm(device string) (permState, error) {
 		return permOK, nil
 	}
 	state := permReadOnly
-	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+	switch {
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		state = permFull
+	case b.faulty(device): // the file system has made itself read-only
+		state = permCorrupt
 	}
 	if errUnmount := b.k.Unmount(mounts.Perm); errUnmount != nil {
 		return state, errors.Join(err, errUnmount)

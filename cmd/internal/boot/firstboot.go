@@ -157,7 +157,7 @@ func (b *boot) take(name string, content []byte) error {
 
 // empty makes perm as it was delivered.
 func (b *boot) empty(perm permState) error {
-	if perm == permCorrupt {
+	if perm == permCorrupt || b.faulty(b.permDevice) {
 		return b.renewPerm()
 	}
 	entries, err := os.ReadDir(b.path(mounts.Perm))

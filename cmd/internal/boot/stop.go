@@ -55,7 +55,7 @@ func (b *boot) writePerm() error {
 	if err != nil {
 		return err
 	}
-	to, err := os.OpenFile(b.permDevice, os.O_WRONLY, 0)
+	to, err := os.OpenFile(b.path(b.permDevice), os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}

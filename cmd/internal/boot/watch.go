@@ -2,10 +2,7 @@ package boot
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -53,9 +50,8 @@ func (b *boot) lookAtPerm() permState {
 	if err := unix.Statfs(b.path(mounts.Perm), &s); err != nil {
 		return permCorrupt
 	}
-	errors, err := os.ReadFile(b.path("/sys/fs/ext4", filepath.Base(b.permDevice), "errors_count"))
 	switch {
-	case err == nil && strings.TrimSpace(string(errors)) != "0":
+	case b.faulty(b.permDevice):
 		return permCorrupt
 	case s.Flags&unix.ST_RDONLY != 0:
 		return permReadOnly
