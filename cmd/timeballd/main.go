@@ -17,7 +17,8 @@ var version, commitUnix = "unreleased", "0"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := daemon.Run(ctx, os.Args[1:], daemon.Build{Version: version, CommitUnix: commitUnix}, os.Stdout, os.Stderr); err != nil {
+	build := daemon.Build{Version: version, CommitUnix: commitUnix, Steer: daemon.Steer}
+	if err := daemon.Run(ctx, os.Args[1:], build, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "timeballd:", err)
 		os.Exit(1)
 	}

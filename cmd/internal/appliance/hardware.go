@@ -53,6 +53,8 @@ type Hardware struct {
 	// CLOCK_MONOTONIC just before it; nil: nobody is.
 	Era     clock.Era
 	Stepped func(clock.Era, clock.Mono)
+	// Hurry makes the thread of the goroutine of Run, which steers the clock, one that is not kept waiting; nil: it is as any.
+	Hurry func()
 	// Eras tells the Era, and when it began, of a clock that another process steers; nil: this one does.
 	Eras func() (clock.Era, clock.Mono)
 
@@ -229,6 +231,9 @@ func (h *Hardware) Run(ctx context.Context, take func(timing.Event)) error {
 		parts.Go(func() { part(ctx, to) })
 	}
 	defer parts.Wait()
+	if h.Hurry != nil {
+		h.Hurry()
+	}
 	ticks := time.NewTicker(time.Second / 4)
 	defer ticks.Stop()
 	for {

@@ -117,7 +117,7 @@ func (p PPS) Latency(of board.Latency) board.Latency {
 type Clock struct {
 	// Monitor looks at the clock and never steers it.
 	Monitor bool `toml:"monitor"`
-	// RealTime has the process that keeps the clock run before all others, in memory that is not paged out.
+	// RealTime has the thread that steers run before all others, where there are three cores, in memory that is not paged out.
 	RealTime bool `toml:"real_time"`
 }
 

@@ -29,6 +29,7 @@ import (
 	"timeball/cmd/internal/settings"
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
+	"timeball/pps/discipline"
 	"timeball/pps/timing"
 	"timeball/web"
 )
@@ -37,6 +38,8 @@ import (
 type Build struct {
 	Version    string
 	CommitUnix string
+	// Steer returns this machine's clock; nil: whatever is configured it is looked at and never steered, as in every test.
+	Steer func(monitor bool) discipline.Clock
 }
 
 // date returns the commit's second, or the beginning of GPS time where the build doesn't know it.
@@ -472,5 +475,5 @@ func (p program) newBoard(o options, cfg config.Config, u *appliance.Config) (ap
 	if !info.Attachable() {
 		return nil, errNothing
 	}
-	return newHardware(p.host, info, cfg, u), nil
+	return p.hardware(info, cfg, u), nil
 }

@@ -218,11 +218,17 @@ func TestBuildDate(t *testing.T) {
 
 // TestMonitorNeverSteersThisMachine holds the one flag on which a stranger's clock depends.
 func TestMonitorNeverSteersThisMachine(t *testing.T) {
-	if c, ok := steered(true).(*sysclock.Monitor); !ok {
+	if c, ok := Steer(true).(*sysclock.Monitor); !ok {
 		t.Errorf("with -monitor the clock is a %T", c)
 	}
-	if c, ok := steered(false).(*sysclock.Clock); !ok {
+	if c, ok := Steer(false).(*sysclock.Clock); !ok {
 		t.Errorf("without -monitor the clock is a %T", c)
+	}
+	// Whatever a test, or a program that is not timeballd, asks for: it can't steer.
+	p := program{host: nothing}
+	h := p.hardware(nothing(), config.Default(), &appliance.Config{Log: slog.New(slog.DiscardHandler)})
+	if c, ok := h.Steered.(*sysclock.Monitor); !ok {
+		t.Errorf("without Build.Steer the clock is a %T", c)
 	}
 }
 

@@ -26,7 +26,7 @@ func newHardware(host func() board.Info, info board.Info, cfg config.Config, u *
 	h := &appliance.Hardware{
 		BoardName: info.Model,
 		OpenEdges: func() (appliance.EdgeSource, error) { return openPulse(cfg.PPS) },
-		Steered:   steered(cfg.Clock.Monitor),
+		Steered:   sysclock.NewMonitor(), // who may steer it sets another one
 		Reader:    sysclock.NewMonitor().Read,
 		Quick:     sysclock.Quick(),
 	}
@@ -65,12 +65,21 @@ func pulseAt(c config.PPS) string {
 	return ""
 }
 
-// steered returns this machine's clock, to be looked at only if monitor.
-func steered(monitor bool) discipline.Clock {
+// Steer returns this machine's clock, to be looked at only if monitor. It is what Build.Steer of the real program is.
+func Steer(monitor bool) discipline.Clock {
 	if monitor {
 		return sysclock.NewMonitor()
 	}
 	return sysclock.New()
+}
+
+// hardware is newHardware with a clock that this very program may steer.
+func (p program) hardware(info board.Info, cfg config.Config, u *appliance.Config) *appliance.Hardware {
+	h := newHardware(p.host, info, cfg, u)
+	if p.build.Steer != nil {
+		h.Steered = p.build.Steer(cfg.Clock.Monitor)
+	}
+	return h
 }
 
 // addSensors gives h what this machine has of them.

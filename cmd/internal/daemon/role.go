@@ -175,12 +175,10 @@ func (r *role) keptBoard(u *appliance.Config, before *shared.Reader) (appliance.
 		board.Monitor = r.config.Clock.Monitor
 		return board, nil
 	}
+	h := r.hardware(r.host(), r.config, u)
 	if r.config.Clock.RealTime {
-		if err := roles.RealTime(); err != nil {
-			r.log.Warn("not all of the clock's process is in real time", "error", err)
-		}
+		h.Hurry = r.hurry
 	}
-	h := newHardware(r.host, r.host(), r.config, u)
 	era := shared.Era{}
 	if e := before.Era(); e != nil {
 		era = *e
@@ -188,6 +186,13 @@ func (r *role) keptBoard(u *appliance.Config, before *shared.Reader) (appliance.
 	h.Era, h.Stepped = era.Era, func(e clock.Era, from clock.Mono) { u.Shared.Era(shared.Era{Era: e, From: from}) }
 	u.Shared.Era(era)
 	return h, nil
+}
+
+// hurry keeps the calling thread, which steers the clock, from waiting.
+func (r *role) hurry() {
+	if err := errors.Join(roles.LockMemory(), roles.RealTimeThread()); err != nil {
+		r.log.Warn("the clock may be steered late on a busy machine", "error", err)
+	}
 }
 
 // sendFrame sends a snapshot of the clock to who shows it.

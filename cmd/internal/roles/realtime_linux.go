@@ -2,10 +2,8 @@ package roles
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"runtime"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,60 +11,38 @@ import (
 // realTimePriority is below that of the kernel's interrupt threads, 50: what they bring has to come in first.
 const realTimePriority = 20
 
-// RealTime makes this process one that is not kept waiting: its memory is not paged out, its threads run before all
-// others (SCHED_FIFO) and, where there are more than two cores, on the last two of them alone.
-//
-// The kernel stamps a pulse in the interrupt, so that none of this makes a stamp better. But the loop's steering should be in
-// force within milliseconds, and a polled pulse has to be waited for at the right time: beside the heap of a web server in
-// one process a thread was late by 4 to 6 ms at p99.9, in a process of its own by 0.7 to 1.2. Pages are locked when they are
-// first touched (MCL_ONFAULT): Go maps far more than it uses. What could not be done is in the error; the rest has been.
-func RealTime() error {
-	lock := os.NewSyscallError("mlockall", unix.Mlockall(unix.MCL_CURRENT|unix.MCL_FUTURE|unix.MCL_ONFAULT))
-	cores := lastCores(runtime.NumCPU())
-	return errors.Join(lock, eachThread(func(tid int) error {
-		attributes := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: realTimePriority, Flags: unix.SCHED_FLAG_RESET_ON_FORK}
-		policy := os.NewSyscallError("sched_setattr", unix.SchedSetAttr(tid, &attributes, 0))
-		if cores == nil {
-			return policy
-		}
-		return errors.Join(policy, os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(tid, cores)))
-	}))
+// enoughCores is from how many cores on a thread may have one before all others.
+const enoughCores = 3
+
+// LockMemory keeps the memory of this process from being paged out: a pulse or a turn of the loop is not to wait for the card.
+// Pages are locked when they are first touched (MCL_ONFAULT): Go maps far more than it uses.
+func LockMemory() error {
+	return os.NewSyscallError("mlockall", unix.Mlockall(unix.MCL_CURRENT|unix.MCL_FUTURE|unix.MCL_ONFAULT))
 }
 
-// lastCores returns the last two of n cores, nil where others would have none to themselves.
-func lastCores(n int) *unix.CPUSet {
-	if n < 3 {
+// RealTimeThread ties the calling goroutine to its thread for good, and has that run before all others (SCHED_FIFO) on the
+// last core; what it starts does not inherit that. With less than three cores it does nothing.
+//
+// It is for the thread that steers, or that waits for a polled pulse, and for that alone: in a process of its own such a
+// thread was late by 0.7 to 1.2 ms at p99.9, beside the heap of a web server by 4 to 6. Threads of Go wait for one another by
+// spinning; if all of them had this priority, or the only core, one that spins could keep the one that it waits for from
+// running for ever. The kernel stamps a pulse in the interrupt, so that none of this makes a stamp better.
+func RealTimeThread() error {
+	cores := runtime.NumCPU()
+	if cores < enoughCores {
 		return nil
 	}
-	var set unix.CPUSet
-	set.Set(n - 1)
-	set.Set(n - 2)
-	return &set
+	return realTimeOn(cores - 1)
 }
 
-// eachThread does something to all threads of this process. Those made meanwhile are of the ones that it has been done to, or
-// are found in the next round.
-func eachThread(do func(tid int) error) error {
-	done := map[int]bool{}
-	for range 10 {
-		tasks, err := os.ReadDir("/proc/self/task")
-		if err != nil {
-			return fmt.Errorf("threads: %w", err)
-		}
-		found := false
-		for _, task := range tasks {
-			tid, err := strconv.Atoi(task.Name())
-			if err != nil || done[tid] {
-				continue
-			}
-			found, done[tid] = true, true
-			if err := do(tid); err != nil && !errors.Is(err, unix.ESRCH) { // it has ended
-				return err
-			}
-		}
-		if !found {
-			return nil
-		}
+// realTimeOn is RealTimeThread on a core.
+func realTimeOn(core int) error {
+	runtime.LockOSThread()
+	var last unix.CPUSet
+	last.Set(core)
+	policy := unix.SchedAttr{
+		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: realTimePriority, Flags: unix.SCHED_FLAG_RESET_ON_FORK,
 	}
-	return errors.New("threads: new ones appear without end")
+	return errors.Join(os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, &last)),
+		os.NewSyscallError("sched_setattr", unix.SchedSetAttr(0, &policy, 0)))
 }

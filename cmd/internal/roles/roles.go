@@ -23,8 +23,8 @@ import (
 // What a Supervisor does when.
 const (
 	BeatEvery   = 500 * time.Millisecond // how often a Role says that it is alive
-	Silence     = 3 * time.Second        // of a Role that hangs
-	StartWithin = 8 * time.Second        // until a Role that was started says something
+	Silence     = 4 * time.Second        // of a Role that hangs
+	StartWithin = 20 * time.Second       // until a Role that was started says something
 	FirstPause  = 100 * time.Millisecond // before a Role is started anew
 	LastPause   = 4 * time.Second
 	Settled     = 30 * time.Second
