@@ -90,6 +90,7 @@ type Virtual struct {
 	Append   string        // to the kernel's command line
 	Patience time.Duration // of real time
 	Date     time.Time     // of the battery-backed clock
+	Options  []string      // more of QEMU's: disks
 }
 
 // cheap spares what costs a machine that is emulated most: changes of its page tables at every entry of the kernel.
@@ -111,7 +112,7 @@ func (m Virtual) Run(t testing.TB, out io.Writer) (time.Duration, error) {
 	if m.Tree != "" {
 		args = append(args, "-dtb", m.Tree)
 	}
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, program, append(args, m.Options...)...)
 	var complaints bytes.Buffer
 	cmd.Stdout, cmd.Stderr = out, &complaints
 	cmd.WaitDelay = 10 * time.Second
