@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -226,8 +227,15 @@ type program struct {
 	apart          bool              // it may be several processes: each executes this program, and knows nothing of the two above
 }
 
+// gcPercent has each process of a unit begin to collect at 2 MB of heap instead of 4: none has much more that it uses, and
+// there are four of them in the memory of a small board.
+const gcPercent = 50
+
 // Run is timeballd. It returns nil when ctx is done.
 func Run(ctx context.Context, args []string, build Build, stdout, stderr io.Writer) error {
+	if _, given := os.LookupEnv("GOGC"); !given {
+		debug.SetGCPercent(gcPercent)
+	}
 	p := program{build: build, stdout: stdout, stderr: stderr, host: board.Host, apart: true}
 	return p.run(ctx, args)
 }

@@ -42,6 +42,7 @@ func (k *keeping) get() []byte {
 // How often things cross between the processes.
 const (
 	framesEvery  = 250 * time.Millisecond // as often as the Engine ticks
+	showsEvery   = time.Second            // for ntpq, which shows whole seconds
 	trafficEvery = time.Second
 	keepsEvery   = 10 * time.Second
 )
@@ -136,7 +137,8 @@ func (r *role) runClock(ctx context.Context) error {
 	}
 	parts := newParts(ctx)
 	parts.run("link", func(ctx context.Context) error { return r.Link.Serve(ctx, commands(unit)) })
-	parts.every(framesEvery, func() { r.sendFrame(unit, toNTP, toWeb) })
+	parts.every(framesEvery, func() { r.sendFrame(unit, toWeb) })
+	parts.every(showsEvery, func() { r.sendFrame(unit, toNTP) })
 	parts.every(roles.BeatEvery, func() {
 		if at := before.Ticked(); appliance.Ago(at) < roles.BeatEvery+framesEvery*2 { // an Engine that stands still is not alive
 			r.beat()
