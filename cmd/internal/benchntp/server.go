@@ -180,25 +180,50 @@ func (s *server) under(ctx context.Context, n *network, l load, span time.Durati
 	return f, nil
 }
 
+// processes returns the server's process and those it has made.
+func (s *server) processes() []string {
+	all := []string{strconv.Itoa(s.process.Process.Pid)}
+	for i := 0; i < len(all); i++ {
+		files, _ := filepath.Glob("/proc/" + all[i] + "/task/*/children")
+		for _, f := range files {
+			data, _ := os.ReadFile(f) // a thread that has just ended
+			all = append(all, strings.Fields(string(data))...)
+		}
+	}
+	return all
+}
+
 // cpu returns the seconds of CPU time that the server's threads have had.
 func (s *server) cpu() float64 {
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.process.Process.Pid))
 	sum := 0.0
-	for _, f := range files {
-		data, _ := os.ReadFile(f) // a thread that has just ended
-		if fields := strings.Fields(string(data)); len(fields) > 0 {
-			ns, _ := strconv.ParseFloat(fields[0], 64)
-			sum += ns / 1e9
+	for _, pid := range s.processes() {
+		files, _ := filepath.Glob("/proc/" + pid + "/task/*/schedstat")
+		for _, f := range files {
+			data, _ := os.ReadFile(f)
+			if fields := strings.Fields(string(data)); len(fields) > 0 {
+				ns, _ := strconv.ParseFloat(fields[0], 64)
+				sum += ns / 1e9
+			}
 		}
 	}
 	return sum
 }
 
-// residentMiB returns the largest resident size so far.
-func (s *server) residentMiB() float64 {
-	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
+// residentMiB returns the largest resident size of each process so far, and what all have now, with what they share counted
+// once (proc(5): Pss).
+func (s *server) residentMiB() (peaks []float64, together float64) {
+	for _, pid := range s.processes() {
+		peaks = append(peaks, mebibytes("/proc/"+pid+"/status", "VmHWM:"))
+		together += mebibytes("/proc/"+pid+"/smaps_rollup", "Pss:")
+	}
+	return peaks, together
+}
+
+// mebibytes reads a line of kilobytes.
+func mebibytes(file, name string) float64 {
+	data, _ := os.ReadFile(file)
 	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			kb, _ := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 64)
 			return kb / 1024
 		}
