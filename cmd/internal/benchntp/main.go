@@ -17,8 +17,10 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -69,7 +71,8 @@ func main() {
 	rounds := flag.Int("rounds", 9, "of each load, the servers taking turns; 0: compare the clocks only")
 	span := flag.Duration("span", time.Second, "of each measurement")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	runtime.LockOSThread() // what this thread starts ends with it: see in
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	err := run(ctx, *daemon, *chronyd, *rounds, *span)
 	stop()
 	if err != nil {

@@ -65,7 +65,8 @@ func (n *network) remove() {
 func in(ctx context.Context, namespace, core string, command ...string) *exec.Cmd {
 	args := append([]string{"netns", "exec", namespace, "taskset", "-c", core}, command...)
 	c := exec.CommandContext(ctx, "ip", args...)
-	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // an autogroup of its own: see first
+	// An autogroup of its own: see first. And nothing outlives this program.
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
 	return c
 }
 
