@@ -51,9 +51,8 @@ type moment struct {
 // frame is the page of one moment.
 type frame struct {
 	number, before int64 // before: of the frame that changed is against; -1 = none
-	parts          map[string]string
-	head           page.Event // without parts
-	whole, changed []byte     // events
+	page           page.Event
+	whole, changed []byte // events
 }
 
 // aged is what is kept for a while.
@@ -127,12 +126,15 @@ func (l *live) frame(k look) (*frame, error) {
 	if last != nil && last.number == m.number {
 		return last, nil
 	}
-	e, err := page.Follow(l.server.site(), l.data(k, m))
+	var before page.Event
+	if last != nil {
+		before = last.page
+	}
+	e, err := page.Follow(l.server.site(), l.data(k, m), before)
 	if err != nil {
 		return nil, err
 	}
-	f := &frame{number: m.number, before: -1, parts: e.Parts, head: e}
-	f.head.Parts = nil
+	f := &frame{number: m.number, before: -1, page: e}
 	f.whole = f.event(e.Parts)
 	if last != nil {
 		f.before, f.changed = last.number, f.event(f.newer(last))
@@ -147,8 +149,8 @@ func (l *live) frame(k look) (*frame, error) {
 // newer returns the parts that are not as in last.
 func (f *frame) newer(last *frame) map[string]string {
 	changed := map[string]string{}
-	for id, html := range f.parts {
-		if last == nil || last.parts[id] != html {
+	for id, html := range f.page.Parts {
+		if last == nil || last.page.Parts[id] != html {
 			changed[id] = html
 		}
 	}
@@ -157,7 +159,7 @@ func (f *frame) newer(last *frame) map[string]string {
 
 // event is the page event with some parts.
 func (f *frame) event(parts map[string]string) []byte {
-	e := f.head
+	e := f.page
 	e.Parts = parts
 	return event("page", "", e)
 }

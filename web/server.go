@@ -81,7 +81,7 @@ const (
 	maxHeader      = 8 << 10 // bytes
 	maxStreams     = 64
 	maxConnections = 256
-	maxPerAddress  = 48 // connections: a few browsers with six each
+	maxPerAddress  = 64 // connections: fifty viewers behind one gateway
 )
 
 // Server serves one unit. It is an http.Handler; Serve gives it an address.

@@ -2,6 +2,7 @@ package page
 
 import (
 	"math"
+	"strings"
 
 	"timeball/web/figure"
 	"timeball/web/verdict"
@@ -141,9 +142,10 @@ func (m maker) readout(t table) string {
 		return ""
 	}
 	cells := t.Rows[0].Cells
-	text := cells[0].Text
-	for i, c := range cells[1:] {
-		text += "  " + t.Head[i+1].Text + " " + c.Text
+	text, unit := cells[0].Text, ""
+	for i, c := range cells[1:] { // a head is "median, ns": the unit is said once, behind the last figure
+		name, of, _ := strings.Cut(strings.Replace(t.Head[i+1].Text, "，", ", ", 1), ", ")
+		text, unit = text+"  "+name+" "+c.Text, of
 	}
-	return text
+	return strings.TrimSpace(text + " " + unit)
 }

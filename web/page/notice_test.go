@@ -11,7 +11,7 @@ import (
 func TestNoticesAreShownUnderTheVerdict(t *testing.T) {
 	s := api.Status{API: 1, Mode: "locked", Notices: []string{"The card cannot be written: settings are read from it, and what changes from now on is lost at the next start. Replace the card.", "<b>new</b>"}}
 	for lang, want := range map[words.Lang]string{words.English: "Replace the card.", words.Chinese: "请更换存储卡。"} {
-		e, err := Follow(Site{}, Data{Lang: lang, Status: s})
+		e, err := Follow(Site{}, Data{Lang: lang, Status: s}, Event{})
 		if err != nil {
 			t.Fatal(err)
 		}

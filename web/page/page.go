@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"reflect"
 	"strings"
 
 	"timeball/web/api"
@@ -50,6 +51,8 @@ type Event struct {
 	State string            `json:"state"`
 	Title string            `json:"title"`
 	Parts map[string]string `json:"parts"` // HTML inside the element of that id
+
+	blocks map[string]Block // what the parts were made from
 }
 
 // Panel is one question and its answer. In Answer, **text** is bold.
@@ -121,10 +124,11 @@ func Write(w io.Writer, site Site, d Data) error {
 	return templates[v.Lang].ExecuteTemplate(w, "page", v)
 }
 
-// Follow returns what a running page needs: every part.
-func Follow(site Site, d Data) (Event, error) {
+// Follow returns what a running page needs: every part. What is as in before, a page of the same look, is not made anew:
+// most plots and tables are the same for many seconds.
+func Follow(site Site, d Data, before Event) (Event, error) {
 	v := newView(site, d)
-	e := Event{Build: site.Build, State: v.Verdict.State, Title: v.Title, Parts: map[string]string{}}
+	e := Event{Build: site.Build, State: v.Verdict.State, Title: v.Title, Parts: map[string]string{}, blocks: map[string]Block{}}
 	var b bytes.Buffer
 	part := func(id, name string, data any) error {
 		b.Reset()
@@ -144,6 +148,11 @@ func Follow(site Site, d Data) (Event, error) {
 			return Event{}, err
 		}
 		for _, block := range p.Blocks {
+			e.blocks[block.ID] = block
+			if html, ok := before.Parts[block.ID]; ok && reflect.DeepEqual(before.blocks[block.ID], block) {
+				e.Parts[block.ID] = html
+				continue
+			}
 			if err := part(block.ID, "block", block); err != nil {
 				return Event{}, err
 			}

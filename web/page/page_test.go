@@ -2,6 +2,7 @@ package page
 
 import (
 	"flag"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -212,9 +213,18 @@ func TestFollowHasThePartsOfThePage(t *testing.T) {
 	for name, status := range statuses() {
 		for _, lang := range words.Langs {
 			whole := renderIn(t, status, lang)
-			event, err := Follow(site, dataOf(status, lang))
+			event, err := Follow(site, dataOf(status, lang), Event{})
 			if err != nil {
 				t.Fatal(err)
+			}
+			if again, err := Follow(site, dataOf(status, lang), event); err != nil || !maps.Equal(again.Parts, event.Parts) {
+				t.Errorf("%s: followed from itself the page is another one: %v", name, err)
+			}
+			other := status
+			other.BoundSeconds, other.OffsetSeconds, other.PulsesAccepted, other.Satellites = new(3e-6), new(5e-9), 7, nil
+			want, _ := Follow(site, dataOf(other, lang), Event{})
+			if next, err := Follow(site, dataOf(other, lang), event); err != nil || !maps.Equal(next.Parts, want.Parts) {
+				t.Errorf("%s: the page of another status has parts of the one before: %v", name, err)
 			}
 			for id, html := range event.Parts {
 				if !strings.Contains(whole, `id="`+id+`"`) || !strings.Contains(whole, ">"+html+"</") {

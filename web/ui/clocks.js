@@ -40,7 +40,7 @@ function Clocks() {
     <time class="big fig" datetime=${text.slice(0, 19) + "Z"}>${inZone(now, { timeStyle: "medium" })}</time>
     <small class="fig">${isoDay(now)} · ${new Intl.DateTimeFormat(lang, { weekday: "long" }).format(now)}</small></dd></div>`;
   return html`<div><dt>UTC</dt><dd><time class="big fig" datetime=${text.slice(0, 19) + "Z"}>${text.slice(11, 19)}</time>
-    <small class="fig">${text.slice(0, 10)} · ${say("day-of-year")} ${dayOfYear(now)}</small></dd></div>${local}`;
+    <small class="fig">${text.slice(0, 10)} · ${say("day-of-year", { n: dayOfYear(now) })}</small></dd></div>${local}`;
 }
 
 // error is the viewer's clock less the unit's, and what that may be wrong by, in seconds; null = not compared.

@@ -11,8 +11,9 @@ function rows(cell) {
 
 function readOut(cell, row) {
   const block = cell.closest(".block"), out = block.querySelector(".readout");
-  const heads = [...row.closest("table").tHead.rows[0].cells].map(c => c.textContent);
-  const text = [...row.cells].map((c, i) => i ? heads[i] + " " + c.textContent : c.textContent).join("  ");
+  // A head is "median, ns": the unit is said once, behind the last figure.
+  const heads = [...row.closest("table").tHead.rows[0].cells].map(c => c.textContent.split(/, |，/));
+  const text = [...row.cells].map((c, i) => i ? heads[i][0] + " " + c.textContent : c.textContent).join("  ") + " " + (heads.at(-1)[1] ?? "");
   let hair = plots.get(cell);
   if (!hair) {
     hair = document.createElement("i");

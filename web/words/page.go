@@ -33,7 +33,7 @@ var pageWords = section{
 
 	"clock.local":   {"Local time, {zone}", "本地时间，{zone}"},
 	"clock.unknown": {"not known until this unit has locked", "锁定之前未知"},
-	"day-of-year":   {"day", "年内第几天"},
+	"day-of-year":   {"day {n}", "第 {n} 天"},
 	"skew":          {"Your computer", "您的电脑"},
 	"skew.scripts":  {"compared where scripts run", "启用脚本后比较"},
 	"skew.unknown":  {"not compared until this unit has locked", "锁定之前不比较"},
@@ -192,7 +192,7 @@ var pageWords = section{
 	"oscillator.law.empty":         {"It fills from the first minutes of lock on, where the board has a thermometer.", "主板有温度计时，锁定数分钟后开始出现。"},
 	"oscillator.stability":         {"Stability of the free crystal", "自由晶振的稳定度"},
 	"oscillator.stability.caption": {"Allan deviation (full) and modified (dashed) against averaging time; log scales.", "阿伦偏差（实线）与修正阿伦偏差（虚线）随平均时间的变化，对数刻度。"},
-	"oscillator.stability.empty":   {"It fills after about a minute of lock.", "锁定约一分钟后开始出现。"},
+	"oscillator.stability.empty":   {"It fills within the first half hour of lock.", "锁定半小时内开始出现。"},
 
 	"holdover.good-for":         {"Good for **{reserve}** before the limit of {limit}.", "可维持 **{reserve}**，之后达到 {limit}上限。"},
 	"holdover.good-for.running": {"Running alone for **{span}**; the limit of {limit} is reached in **{reserve}**.", "已独自运行 **{span}**；再过 **{reserve}** 达到 {limit}上限。"},

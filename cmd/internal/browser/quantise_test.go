@@ -10,6 +10,9 @@ import (
 	"slices"
 )
 
+// tallest is the height of a picture: what follows is cut off.
+const tallest = 3000
+
 // quantised returns a picture with the 256 colours that are most frequent in it: pages have few, and it takes a third of the
 // bytes.
 func quantised(shot []byte) ([]byte, error) {
@@ -18,6 +21,7 @@ func quantised(shot []byte) ([]byte, error) {
 		return nil, err
 	}
 	box := from.Bounds()
+	box.Max.Y = min(box.Max.Y, box.Min.Y+tallest)
 	often := map[color.RGBA]int{}
 	at := func(x, y int) color.RGBA {
 		r, g, b, _ := from.At(x, y).RGBA()
