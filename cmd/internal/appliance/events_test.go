@@ -39,11 +39,11 @@ func TestFaultsBecomeEvents(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				ended := make(chan error)
 				go func() { ended <- site.Watch(ctx) }()
-				time.Sleep(failsAfter)
+				time.Sleep(failsAfter - time.Second)
 				if active := activeEvents(t, site); len(active) > 0 {
 					t.Errorf("before the fault: %v", active)
 				}
-				time.Sleep(tt.within)
+				time.Sleep(time.Second + tt.within)
 				if active := activeEvents(t, site); active[tt.event] == "" {
 					t.Errorf("%v after it: %v, want %s", tt.within, active, tt.event)
 				}

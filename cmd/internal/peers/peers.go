@@ -35,6 +35,8 @@ type Result struct {
 	Synchronised bool
 	// Offset is the served clock minus this machine's, with the microseconds the client prints.
 	Offset clock.Seconds
+	// Within is by how much the client itself says that Offset may be wrong, 0 where it does not.
+	Within clock.Seconds
 	// Stratum is what the server said, 0 from a client that does not print it.
 	Stratum int
 	// Output is all the client printed.
@@ -74,13 +76,14 @@ func Ntpdig(t testing.TB, addr netip.AddrPort) Result {
 		return Result{Output: output}
 	}
 	var said struct {
-		Offset  float64
-		Stratum int
+		Offset    float64
+		Precision float64 // its word for synchronisation distance and jitter
+		Stratum   int
 	}
 	if err := json.Unmarshal([]byte(output), &said); err != nil || code != 0 {
 		t.Fatalf("ntpdig %q: exit code %d, %v:\n%s", args, code, err, output)
 	}
-	return Result{Synchronised: true, Offset: clock.Seconds(said.Offset), Stratum: said.Stratum, Output: output}
+	return Result{Synchronised: true, Offset: clock.Seconds(said.Offset), Within: clock.Seconds(said.Precision), Stratum: said.Stratum, Output: output}
 }
 
 // Ntpq has ntpsec's ntpq ask the server at addr and returns what it prints.
