@@ -79,7 +79,7 @@ func (b *build) root(perm string) (string, error) {
 	if err := b.stageRoot(stage); err != nil {
 		return "", err
 	}
-	spare, err := compressed(perm)
+	spare, err := b.compressed(perm)
 	if err != nil {
 		return "", err
 	}

@@ -49,7 +49,7 @@ func (b *build) slot(s image.Slot) (volume, error) {
 		return v, err
 	}
 	v.files["cmdline.txt"] = commandLine(v.files["cmdline.txt"], s)
-	kernel, err := compressed(filepath.Join(b.kernel.Dir, "vmlinuz"))
+	kernel, err := b.compressed(filepath.Join(b.kernel.Dir, "vmlinuz"))
 	if err != nil {
 		return v, err
 	}
@@ -67,20 +67,24 @@ func commandLine(template []byte, s image.Slot) []byte {
 }
 
 // compressed returns a kernel as all the boot loaders take it, a third of its size.
-func compressed(path string) ([]byte, error) {
+func (b *build) compressed(path string) ([]byte, error) {
 	kernel, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer kernel.Close()
 	var out bytes.Buffer
-	err = pack(&out, kernel)
+	err = b.pack(&out, kernel)
 	return out.Bytes(), err
 }
 
 // pack compresses with gzip.
-func pack(to io.Writer, from io.Reader) error {
-	z, err := gzip.NewWriterLevel(to, gzip.BestCompression)
+func (b *build) pack(to io.Writer, from io.Reader) error {
+	level := gzip.BestCompression
+	if b.quick {
+		level = gzip.BestSpeed
+	}
+	z, err := gzip.NewWriterLevel(to, level)
 	if err != nil {
 		return err
 	}

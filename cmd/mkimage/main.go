@@ -21,6 +21,7 @@ type build struct {
 	date    time.Time // of the commit
 	out     string
 	work    string // a directory that is removed
+	quick   bool   // little compression, and the image alone
 
 	kernel, firmware module
 	programs         []program
@@ -34,6 +35,7 @@ func main() {
 	flag.StringVar(&b.version, "version", "unreleased", "what the image is called")
 	flag.StringVar(&commit, "commit-unix", "0", "the commit's `second`, which becomes every date in the image")
 	flag.StringVar(&b.out, "out", "dist", "`directory` to write to")
+	flag.BoolVar(&b.quick, "quick", false, "for tests: compress little and write the image alone")
 	flag.Parse()
 	// Where Debian keeps the programs that make file systems, which are not only root's.
 	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")

@@ -10,6 +10,9 @@ import (
 
 // publish gives the image and what belongs to it their names.
 func (b *build) publish() error {
+	if b.quick {
+		return os.Rename(b.image(), b.name(".img"))
+	}
 	packed := b.image() + ".zst"
 	// The second slot repeats the first 64 MiB later: a window of 2^27 bytes, which every zstd reads, holds both.
 	if _, err := b.tool(nil, "zstd", "-q", "-T0", "-12", "--long=27", b.image(), "-o", packed); err != nil {
