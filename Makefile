@@ -32,9 +32,10 @@ deps:
 test: check
 	@.ci/test
 
-# The programs on the card's kernel in an emulated machine; e2e-long for hours of its time, which are one of ours.
+# The programs on the card's kernel, and the card image itself, in an emulated machine; e2e-long for hours of its time, which
+# are one of ours, and more power cuts.
 e2e:
-	@$(GO) test -count 1 -v -timeout 30m ./cmd/internal/e2e/...
+	@E2E=1 $(GO) test -p 1 -count 1 -v -timeout 30m ./cmd/internal/e2e/...
 
 e2e-long:
 	@E2E_LONG=1 $(GO) test -count 1 -v -timeout 6h -tags e2elong ./cmd/internal/e2e/...

@@ -1,0 +1,194 @@
+package card
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"timeball/board/sim"
+	"timeball/gnss/timescale"
+)
+
+// Receiver is a simulated receiver, whose serial line and pulse are connected to a Unit. It knows the time of the machine
+// that the test runs on.
+type Receiver struct {
+	t     testing.TB
+	dev   *sim.Device
+	line  net.Conn
+	gpio  net.Conn
+	path  string // of the GPIO chip
+	fix   atomic.Bool
+	wired atomic.Bool // the pulse's wire
+	mu    sync.Mutex  // of dev
+	late  atomic.Int64
+}
+
+// burstDelay is how long after the pulse the receiver begins to speak: far from either pulse, for on a busy machine bytes and
+// pulses come late.
+const burstDelay = 250 * time.Millisecond
+
+// Connect connects a receiver of that kind, with a fix, that speaks its binary protocol where it has one and so knows of UTC, to a unit until the test ends or the unit's power goes.
+func Connect(u *Unit, kind sim.Kind) *Receiver {
+	u.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &Receiver{t: u.t, path: u.gpio(ctx)}
+	r.dev = sim.NewDevice(sim.DeviceConfig{Kind: kind, Seed: 1, Delay: burstDelay, Binary: true})
+	r.line, r.gpio = u.dial(ctx, "gnss"), u.dial(ctx, "qtest")
+	r.fix.Store(true)
+	r.wired.Store(true)
+	// A machine that has started needs little time, but that at once; so does what plays its receiver.
+	if err := errors.Join(hurry(u.cmd.Process.Pid), hurry(os.Getpid())); err != nil {
+		u.t.Logf("no real-time priority for the emulator: %v", err)
+	}
+	var parts sync.WaitGroup
+	parts.Go(func() { r.speak(ctx) })
+	parts.Go(r.listen)
+	parts.Go(r.drain)
+	parts.Go(func() { r.pulse(ctx) })
+	u.t.Cleanup(func() {
+		cancel()
+		r.line.Close()
+		r.gpio.Close()
+		parts.Wait()
+		u.t.Logf("the latest pulse was %v late when it was handed to the emulator", time.Duration(r.late.Load()))
+	})
+	return r
+}
+
+// Antenna plugs the antenna in or takes it out: no fix, no pulse.
+func (r *Receiver) Antenna(in bool) { r.fix.Store(in) }
+
+// Wire connects the pulse's wire or breaks it.
+func (r *Receiver) Wire(connected bool) { r.wired.Store(connected) }
+
+func now() timescale.UTC { return timescale.UTC(time.Now().UnixNano()) }
+
+// speak lets the receiver say what it has to say of every second, and puts it on the line as the baud rate allows. The
+// receiver is asked at the very instants it gives: both ends of the emulated line have the same rate.
+func (r *Receiver) speak(ctx context.Context) {
+	tick := time.NewTicker(4 * time.Millisecond)
+	defer tick.Stop()
+	const second = timescale.UTC(time.Second)
+	next := (now()/second+1)*second + timescale.UTC(burstDelay)
+	for ctx.Err() == nil {
+		<-tick.C
+		at := now()
+		r.mu.Lock()
+		if at >= next {
+			r.dev.Speak(at, sim.Ordinary(at/second*second, r.fix.Load()))
+			next = (at/second+1)*second + timescale.UTC(burstDelay)
+		}
+		var said []byte
+		for _, b := range r.dev.Read(at, r.dev.Baud()) {
+			said = append(said, b.Value)
+		}
+		r.mu.Unlock()
+		if len(said) > 0 {
+			if _, err := r.line.Write(said); err != nil {
+				return // the power is off
+			}
+		}
+	}
+}
+
+// listen gives the receiver what the unit says to it.
+func (r *Receiver) listen() {
+	buf := make([]byte, 256)
+	for {
+		n, err := r.line.Read(buf)
+		if err != nil {
+			return
+		}
+		r.mu.Lock()
+		r.dev.Write(now(), r.dev.Baud(), buf[:n])
+		r.mu.Unlock()
+	}
+}
+
+// pulse raises the line at every full second while there is a fix, and lowers it again. It has a thread of its own, which
+// nothing but the kernel wakes: a pulse is as good as that is punctual.
+func (r *Receiver) pulse(ctx context.Context) {
+	runtime.LockOSThread() // and never unlocked: the thread ends with its priority
+	if err := hurryThread(0); err != nil {
+		r.t.Logf("no real-time priority for the pulse: %v", err)
+	}
+	set := func(level int) bool {
+		_, err := fmt.Fprintf(r.gpio, "set_irq_in %s unnamed-gpio-in %d %d\n", r.path, PulseLine, level)
+		return err == nil
+	}
+	for ctx.Err() == nil {
+		second := time.Now().Truncate(time.Second).Add(time.Second)
+		until(second)
+		if !r.fix.Load() || !r.wired.Load() {
+			continue
+		}
+		r.late.Store(max(r.late.Load(), int64(time.Since(second))))
+		if !set(1) {
+			return // the power is off
+		}
+		until(second.Add(100 * time.Millisecond))
+		if !set(0) {
+			return
+		}
+	}
+}
+
+// drain takes what QEMU answers to the pulse's commands.
+func (r *Receiver) drain() {
+	answers := bufio.NewScanner(r.gpio)
+	for answers.Scan() {
+		if !strings.HasPrefix(answers.Text(), "OK") {
+			r.t.Errorf("QEMU on set_irq_in: %q", answers.Text())
+			return
+		}
+	}
+}
+
+// until waits for an instant of the wall clock.
+func until(at time.Time) {
+	for {
+		left := time.Until(at)
+		if left <= 0 {
+			return
+		}
+		ts := unix.NsecToTimespec(int64(left))
+		_ = unix.Nanosleep(&ts, nil) // interrupted, it goes on
+	}
+}
+
+// hurry gives all threads of a process a real-time priority, where that is allowed: it competes with all the other tests.
+func hurry(pid int) error {
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	for _, thread := range threads {
+		tid, convErr := strconv.Atoi(thread.Name())
+		if err = errors.Join(err, convErr); convErr == nil {
+			err = errors.Join(err, hurryThread(tid))
+		}
+	}
+	return err
+}
+
+// hurryThread is hurry for one thread; 0 is the caller's. What the thread starts is as usual.
+func hurryThread(tid int) error {
+	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Flags: unix.SCHED_FLAG_RESET_ON_FORK, Priority: 10}
+	err := unix.SchedSetAttr(tid, &attr, 0)
+	if errors.Is(err, unix.ESRCH) { // it has ended
+		return nil
+	}
+	return err
+}
+
+// Be lets the unit have its receiver for a while.
+func (r *Receiver) Be(d time.Duration) { until(time.Now().Add(d)) }
