@@ -128,7 +128,11 @@ func TestAChangeIsUndoneWhenNobodyConfirmsIt(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		k.Started()
 		began := time.Now()
-		<-k.Changes()
+		select {
+		case <-k.Changes():
+		case <-time.After(2 * Patience):
+			t.Fatal("not undone")
+		}
 		if after := time.Since(began); after < Patience || after > Patience+2*time.Second {
 			t.Errorf("undone after %v", after)
 		}
