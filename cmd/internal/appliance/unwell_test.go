@@ -87,7 +87,7 @@ func unwell(t *testing.T, cfg Config, do func(t *testing.T, u *Unit, r *roof, s 
 		synchronised(t, u, false, "before the start")
 		stop := start(t, u)
 		waitLock(t, u, learning)
-		time.Sleep(60*time.Second + 400*time.Millisecond)
+		time.Sleep(20*time.Second + 400*time.Millisecond)
 		synchronised(t, u, true, "locked")
 		do(t, u, r, s)
 		if err := stop(); err != nil {
@@ -110,8 +110,8 @@ func TestStalledEngineIsServedUntilItsReferenceExpires(t *testing.T) {
 		synchronised(t, u, true, "a nanosecond before the expiry")
 		time.Sleep(1)
 		synchronised(t, u, false, "at the expiry")
-		time.Sleep(time.Hour)
-		synchronised(t, u, false, "an hour later")
+		time.Sleep(time.Minute)
+		synchronised(t, u, false, "a minute later")
 		s.stall(false)
 		time.Sleep(time.Minute)
 		if a := nextAnswer(t, u); a[0].Leap == ntp.LeapUnsynchronised {
@@ -134,7 +134,7 @@ func TestMovedClocksAreNotServed(t *testing.T) {
 		{"two days", func(m *machine) { m.shift(-48 * time.Hour) }},
 		{"asleep for 5 ms", func(m *machine) { m.suspend(5 * time.Millisecond) }},
 		{"asleep for 3 s", func(m *machine) { m.suspend(3 * time.Second) }},
-		{"asleep for an hour", func(m *machine) { m.suspend(time.Hour) }},
+		{"asleep for five minutes", func(m *machine) { m.suspend(5 * time.Minute) }},
 		{"unreadable", func(m *machine) { m.setBroken(errors.New("clock_gettime: invalid argument")) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -157,8 +157,8 @@ func TestMovedClocksAreNotServed(t *testing.T) {
 // Holdover is served while the bound is within the limit and by no answer after that.
 func TestHoldoverEndsOnItsBound(t *testing.T) {
 	cfg := quiet()
-	cfg.Publish.Limit = 40 * time.Microsecond
-	cfg.Engine.Loop.Limit = 40e-6
+	cfg.Publish.Limit = 25 * time.Microsecond
+	cfg.Engine.Loop.Limit = 25e-6
 	unwell(t, cfg, func(t *testing.T, u *Unit, r *roof, _ *stalling) {
 		r.plug(nil, errNoLine) // no pulse; the receiver speaks on
 		const wire = 1e6 / 65536
@@ -168,9 +168,9 @@ func TestHoldoverEndsOnItsBound(t *testing.T) {
 			for p, a := range nextAnswer(t, u) {
 				bound := 1e6 * float64(u.Snapshot().Estimate.Bound.Total()) // us
 				switch {
-				case a.Leap == ntp.LeapUnsynchronised && bound < 40-wire/10 && u.Snapshot().Estimate.Mode == discipline.Holdover:
+				case a.Leap == ntp.LeapUnsynchronised && bound < 25-wire/10 && u.Snapshot().Estimate.Mode == discipline.Holdover:
 					t.Fatalf("second %d: %v: LI 3 with a bound of %.1f us", k, leap.Policy(p), bound)
-				case a.Leap != ntp.LeapUnsynchronised && 1e6*float64(a.RootDispersion.Seconds()) > 40+2*wire:
+				case a.Leap != ntp.LeapUnsynchronised && 1e6*float64(a.RootDispersion.Seconds()) > 25+2*wire:
 					t.Fatalf("second %d: %v: served with %v of root dispersion", k, leap.Policy(p), a.RootDispersion.Seconds())
 				case a.Leap != ntp.LeapUnsynchronised:
 					served++
