@@ -378,6 +378,7 @@ func TestPutSaysWhereItCannot(t *testing.T) {
 		"an inline table":       "web = {http = \":80\"}\n",
 		"dotted keys":           "web.hosts = []\n",
 		"a section in quotes":   "[\"web\"]\nhttp = \":80\"\n",
+		"an array of tables":    "[[web]]\nhttp = \":80\"\n",
 		"a text with a section": "[log]\nlevel = \"\"\"\n[web]\nhttp = 1\n\"\"\"\n",
 	} {
 		got, err := put(text, "web.http", `":8080"`)
