@@ -48,9 +48,9 @@ func Connect(u *Unit, kind sim.Kind) *Receiver {
 	r.line, r.gpio = u.dial(ctx, "gnss"), u.dial(ctx, "qtest")
 	r.fix.Store(true)
 	r.wired.Store(true)
-	// A machine that has started needs little time, but that at once; so does what plays its receiver.
-	if err := errors.Join(hurry(u.cmd.Process.Pid), hurry(os.Getpid())); err != nil {
-		u.t.Logf("no real-time priority for the emulator: %v", err)
+	// Both need little time, but that at once. Not at real-time priority: a guest that is busy would stop everything else here.
+	if err := errors.Join(prefer(u.cmd.Process.Pid), prefer(os.Getpid())); err != nil {
+		u.t.Logf("the emulator waits its turn: %v", err)
 	}
 	var parts sync.WaitGroup
 	parts.Go(func() { r.speak(ctx) })
@@ -121,7 +121,7 @@ func (r *Receiver) listen() {
 // nothing but the kernel wakes: a pulse is as good as that is punctual.
 func (r *Receiver) pulse(ctx context.Context) {
 	runtime.LockOSThread() // and never unlocked: the thread ends with its priority
-	if err := hurryThread(0); err != nil {
+	if err := hurryThread(); err != nil {
 		r.t.Logf("no real-time priority for the pulse: %v", err)
 	}
 	set := func(level int) bool {
@@ -168,26 +168,26 @@ func until(at time.Time) {
 	}
 }
 
-// hurry gives all threads of a process a real-time priority, where that is allowed: it competes with all the other tests.
-func hurry(pid int) error {
+// prefer gives all threads of a process more of the processors than the other tests get, where that is allowed.
+func prefer(pid int) error {
+	const nice = -10
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	for _, thread := range threads {
 		tid, convErr := strconv.Atoi(thread.Name())
-		if err = errors.Join(err, convErr); convErr == nil {
-			err = errors.Join(err, hurryThread(tid))
+		if err = errors.Join(err, convErr); convErr != nil {
+			continue
+		}
+		if e := unix.Setpriority(unix.PRIO_PROCESS, tid, nice); !errors.Is(e, unix.ESRCH) { // it may have ended
+			err = errors.Join(err, e)
 		}
 	}
 	return err
 }
 
-// hurryThread is hurry for one thread; 0 is the caller's. What the thread starts is as usual.
-func hurryThread(tid int) error {
+// hurryThread gives the caller's thread a real-time priority, where that is allowed. What it starts is as usual.
+func hurryThread() error {
 	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Flags: unix.SCHED_FLAG_RESET_ON_FORK, Priority: 10}
-	err := unix.SchedSetAttr(tid, &attr, 0)
-	if errors.Is(err, unix.ESRCH) { // it has ended
-		return nil
-	}
-	return err
+	return unix.SchedSetAttr(0, &attr, 0)
 }
 
 // Be lets the unit have its receiver for a while.

@@ -57,7 +57,7 @@ func On(t testing.TB, p Power) *Unit {
 		drive += ",readonly=on"
 	}
 	args := []string{
-		"-M", "virt,gic-version=2", "-cpu", "cortex-a53", "-smp", "4", "-m", "512", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
+		"-M", "virt,gic-version=2", "-cpu", "cortex-a53", "-smp", "2", "-m", "512", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
 		"-kernel", loaded.Kernel, "-append", loaded.CommandLine + " console=ttyAMA0",
 		"-drive", drive, "-device", "virtio-blk-device,drive=card",
 		"-netdev", fmt.Sprintf("user,id=net,hostfwd=tcp:127.0.0.1:%d-:80,hostfwd=udp:127.0.0.1:%d-:123", page, ntp), "-device", "virtio-net-device,netdev=net",
