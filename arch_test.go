@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 var pure = []string{
 	"gnss", "gnss/timescale", "gnss/scan", "gnss/wire", "gnss/banner", "gnss/nmea", "gnss/ubx", "gnss/casic", "gnss/decode",
 	"gnss/receiver", "gnss/integrity",
-	"pps", "pps/clock", "pps/pairing", "pps/discipline", "pps/oscillator", "pps/stability", "pps/timing",
+	"pps", "pps/clock", "pps/pairing", "pps/discipline", "pps/oscillator", "pps/stability", "pps/histogram", "pps/timing",
 	"server/ntp", "server/publish", "server/access", "server/clientlog", "server/control", "server/leap", "server/select",
 	"web/api", "web/words", "web/figure", "web/history", "web/alarm",
 	"board/sim",

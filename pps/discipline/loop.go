@@ -102,6 +102,8 @@ type Loop struct {
 	lockedAt   clock.Mono
 	variance   float64          // of x at the last accepted pulse
 	contrary   [3]clock.Seconds // how far the last late or refused pulses were from the prediction
+	jitter     clock.Seconds    // how far the pulse measured last was
+	hasJitter  bool             // it was measured while locked
 
 	newer, older *checkpoint // nil: not yet
 	distrusted   bool        // pulses are refused
@@ -188,6 +190,7 @@ func (l *Loop) Utilisation(at clock.Mono, share float64) bool { return l.sensor.
 // Measure takes one labelled pulse. now is the present reading. An error is the Clock's.
 func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
 	l.Heard(m.At)
+	l.hasJitter = false
 	if !l.watch(now) {
 		m.Offset = clock.Seconds(now.RealAt(m.At)-clock.Real(m.UTC)) * 1e-9
 	}
@@ -203,6 +206,10 @@ func (l *Loop) Measure(m pps.Measurement, now clock.Reading) (Refusal, error) {
 	l.advanceTo(m.At)
 	return l.judge(m, now)
 }
+
+// Jitter returns by how much the pulse that was measured last, refused or not, was from its prediction before the filter
+// took anything from it: positive is late. False where there was no prediction to trust: the loop was not locked.
+func (l *Loop) Jitter() (clock.Seconds, bool) { return l.jitter, l.hasJitter }
 
 // residual is a pulse beside its prediction.
 type residual struct {
@@ -233,6 +240,7 @@ func (l *Loop) compare(m *pps.Measurement) (r residual) {
 // judge refuses a pulse or learns from it.
 func (l *Loop) judge(m pps.Measurement, now clock.Reading) (Refusal, error) {
 	r := l.compare(&m)
+	l.jitter, l.hasJitter = clock.Seconds(r.innovation), l.mode == Locked
 	if r.seen.believed < believable || l.contradicts(m.At, r.innovation) {
 		return l.refuse(m, now, r.innovation)
 	}

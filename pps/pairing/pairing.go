@@ -121,7 +121,9 @@ type Pairing struct {
 	disagreed int // valid marks in a row against the count
 	agreed    int // and for it
 	doubt     bool
-	offGrid   int // edges in a row
+	offGrid   int           // edges in a row
+	lag       clock.Seconds // of the last mark
+	hasLag    bool
 }
 
 // Anchored says whether edges are being counted.
@@ -217,6 +219,10 @@ func (p *Pairing) Delays() map[string]clock.Seconds {
 	return taught
 }
 
+// Lag returns how long after its pulse the first byte of the last mark came: after the pulse whose second it names or, while
+// nothing is counted, after the last one. False where that is not known.
+func (p *Pairing) Lag() (clock.Seconds, bool) { return p.lag, p.hasLag }
+
 // OffGrid returns how many edges in a row came between two seconds.
 func (p *Pairing) OffGrid() int { return p.offGrid }
 
@@ -301,6 +307,7 @@ func (p *Pairing) Mark(m gnss.TimeMark, drift clock.Ratio) Reason { return p.tak
 func (p *Pairing) Pulse(m gnss.TimeMark, drift clock.Ratio) Reason { return p.take(m, true, drift) }
 
 func (p *Pairing) take(m gnss.TimeMark, named bool, drift clock.Ratio) Reason {
+	p.hasLag = false
 	switch {
 	case !m.Valid:
 		return Void
@@ -327,6 +334,7 @@ func (p *Pairing) learn(m gnss.TimeMark, named bool) Reason {
 	case p.clean == 0: // at least one of the last edges was no pulse
 		return BetweenEdges
 	}
+	p.lag, p.hasLag = m.Arrival.Sub(edge), true
 	h := p.history(m.Message, m.Arrival)
 	if h == nil {
 		return TooMany
@@ -477,6 +485,7 @@ func (p *Pairing) check(m gnss.TimeMark, drift clock.Ratio) Reason {
 		return NoLabel
 	}
 	delay := phase + clock.Seconds(utc-m.UTC)*1e-9
+	p.lag, p.hasLag = delay, true
 	h := p.history(m.Message, m.Arrival)
 	if h == nil {
 		return TooMany

@@ -15,6 +15,7 @@ import (
 	"timeball/pps"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
+	"timeball/pps/histogram"
 	"timeball/pps/pairing"
 	"timeball/pps/stability"
 )
@@ -99,6 +100,11 @@ type Engine struct {
 	points    []stability.Point
 	snapshot  *Snapshot
 
+	jitter   *histogram.Window
+	lags     []lag // of messages, by type
+	spread   spread
+	spreadAt clock.Mono // when spread was taken
+
 	conditions []integrity.Condition // of the receiver, the worst first
 	distrust   string                // why its pulses are not used
 
@@ -155,7 +161,7 @@ func New(cfg Config, clk discipline.Clock) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, clock: clk, now: now, raw: now, modeSince: now.Mono, leaps: leapSeconds{table: timescale.Builtin(), last: now},
-		stability: stability.New(1), scanner: scan.New(), decoder: decode.New(), monitor: integrity.New(), counters: Counters{Refused: map[string]uint64{}},
+		stability: stability.New(1), scanner: scan.New(), decoder: decode.New(), monitor: integrity.New(), jitter: histogram.New(jitterShape), counters: Counters{Refused: map[string]uint64{}},
 	}
 	e.loop = discipline.New(cfg.Loop, announcedClock{clk, e}, now)
 	if cfg.Memory != nil {
@@ -391,6 +397,7 @@ func (e *Engine) take(m gnss.TimeMark, to func(gnss.TimeMark, clock.Ratio) pairi
 		return
 	}
 	reason := to(m, e.loop.Steady())
+	e.noteLag(&m)
 	e.unpaired = string(reason)
 	if reason != "" {
 		e.refuse(e.unpaired)
@@ -430,6 +437,9 @@ func (e *Engine) edge(edge pps.Edge, utc timescale.UTC) {
 	e.quantise(&m)
 	refusal, err := e.loop.Measure(m, e.now)
 	e.obeyed(steering, err)
+	if off, ok := e.loop.Jitter(); ok {
+		e.jitter.Add(at, off)
+	}
 	if refusal != "" {
 		e.refuse(string(refusal))
 	} else {
@@ -490,6 +500,7 @@ func (e *Engine) tick() {
 	e.obeyed(coasting, e.loop.Advance(e.now))
 	e.remember()
 	e.learn()
+	e.spreadOut()
 	e.leapTick()
 	e.publish()
 	est := &e.snapshot.Estimate

@@ -9,6 +9,7 @@ import (
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
+	"timeball/pps/histogram"
 	"timeball/pps/stability"
 )
 
@@ -32,6 +33,11 @@ type Snapshot struct {
 	Conditions []integrity.Condition `json:"conditions"` // what speaks against the receiver, the worst first
 
 	Stability []stability.Point `json:"stability,omitempty"` // of the bare oscillator; every 5 min
+
+	// Jitter is how far the pulses of the last hour were from the loop's predictions while it was locked, positive is late;
+	// Lags how long after its pulse each type of message that names a second came, in the last 10 min. Both every 10 s.
+	Jitter *histogram.Counts `json:"jitter,omitempty"`
+	Lags   []Lag             `json:"lags,omitempty"`
 
 	Memory  *discipline.Memory `json:"memory,omitempty"`  // worth keeping over a restart; nil: nothing is yet
 	Learned *Learned           `json:"learned,omitempty"` // so is this
@@ -68,7 +74,7 @@ func (e *Engine) publish() {
 	s := &Snapshot{
 		Estimate: e.estimate(), Counters: e.counters,
 		Receiver: e.decoder.Receiver(), Serial: e.state.serial, Line: e.state.line, Text: e.state.text, Fix: e.state.fix, Sky: e.state.sky, Conditions: e.conditions,
-		Memory: e.memory, Learned: e.learned, Stability: e.points, Temperature: e.state.temperature.fresh(e.now.Mono), Utilisation: e.state.utilisation.fresh(e.now.Mono),
+		Memory: e.memory, Learned: e.learned, Stability: e.points, Jitter: e.spread.jitter, Lags: e.spread.lags, Temperature: e.state.temperature.fresh(e.now.Mono), Utilisation: e.state.utilisation.fresh(e.now.Mono),
 	}
 	s.Counters.Refused = e.refusals()
 	s.Forecast = e.forecast(&s.Estimate)

@@ -51,6 +51,8 @@ type Status struct {
 	Addresses           []string         `json:"addresses"`             // of this unit, without port
 	Satellites          []Satellite      `json:"satellites"`            // null = no view of the sky yet
 	Stability           []StabilityPoint `json:"stability"`             // of the undisciplined oscillator; null = not yet
+	EdgeJitter          *Histogram       `json:"edge_jitter"`           // edges minus the loop's predictions while locked, before the filter, positive is late; null = not yet
+	MessageLatency      []MessageLatency `json:"message_latency"`       // of the messages that name a second; null = none heard
 	HoldoverForecast    []ForecastPoint  `json:"holdover_forecast"`     // by rising after_seconds; null = not offered
 	Witnesses           []Witness        `json:"witnesses"`             // other clocks this unit asks; null = none
 	Conditions          []Condition      `json:"conditions"`            // what speaks against the receiver, the worst first; [] = nothing

@@ -77,6 +77,9 @@ func TestShownUnitSaysWhatItIsTold(t *testing.T) {
 		}
 	}
 	s := shown.Status()
+	if len(s.MessageLatency) == 0 || len(s.MessageLatency[0].Latency.Counts) == 0 {
+		t.Errorf("message latency %+v, want that of the receiver's messages", s.MessageLatency)
+	}
 	if s.Mode != "locked" || s.Stratum != 1 || s.SimErrorSeconds == nil || *s.SimErrorSeconds > *s.BoundSeconds || -*s.SimErrorSeconds > *s.BoundSeconds {
 		t.Errorf("shown: %+v", s)
 	}

@@ -13,6 +13,7 @@ import (
 	"timeball/gnss"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
+	"timeball/pps/histogram"
 	"timeball/pps/stability"
 	"timeball/pps/timing"
 	"timeball/server/ntp"
@@ -37,6 +38,7 @@ func (u *Unit) Status() api.Status {
 	describeLeap(&status, s.Leap)
 	describeStability(&status, s.Stability)
 	describeReceiver(&status, s)
+	describeSpread(&status, s)
 	describeConditions(&status, s, now)
 	describeWitnesses(&status, u.witnesses.all(), p, now)
 	if a := u.answering(); a != nil {
@@ -137,6 +139,34 @@ func describeReceiver(status *api.Status, s *timing.Snapshot) {
 	for _, f := range s.Forecast {
 		status.HoldoverForecast = append(status.HoldoverForecast, api.ForecastPoint{AfterSeconds: float64(f.After), BoundSeconds: float64(f.Bound)})
 	}
+}
+
+// describeSpread fills in how edges and messages spread.
+func describeSpread(status *api.Status, s *timing.Snapshot) {
+	if s.Jitter != nil {
+		status.EdgeJitter = some(histogramOf(s.Jitter))
+	}
+	for i := range s.Lags {
+		l := &s.Lags[i]
+		status.MessageLatency = append(status.MessageLatency, api.MessageLatency{Message: l.Message, Latency: histogramOf(&l.Counts)})
+	}
+}
+
+func histogramOf(c *histogram.Counts) api.Histogram {
+	h := api.Histogram{
+		WindowSeconds: float64(c.Over), LeastSeconds: float64(c.Least), BinSeconds: float64(c.Width),
+		Counts: make([]uint64, len(c.Bins)), Below: uint64(c.Below), Above: uint64(c.Above),
+	}
+	for i, n := range c.Bins {
+		h.Counts[i] = uint64(n)
+	}
+	if v, ok := c.Quantile(0.5); ok {
+		h.MedianSeconds = some(float64(v))
+	}
+	if v, ok := c.Quantile(0.99); ok {
+		h.P99Seconds = some(float64(v))
+	}
+	return h
 }
 
 // describeConditions fills in what speaks against the receiver.

@@ -14,10 +14,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"timeball/board/sim"
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
+	"timeball/pps/histogram"
 	"timeball/pps/timing"
 	"timeball/server"
 	"timeball/web/api"
@@ -266,5 +270,25 @@ func TestUnitEndsWhenASocketFails(t *testing.T) {
 	err := u.Run(t.Context())
 	if err == nil || !strings.Contains(err.Error(), u.page.Addr().String()) {
 		t.Errorf("Run = %v, want an error of %v", err, u.page.Addr())
+	}
+}
+
+func TestStatusTellsHowEdgesAndMessagesSpread(t *testing.T) {
+	counts := histogram.Counts{Over: 60, Least: -1e-7, Width: 1e-7, Bins: []uint32{10, 30}, Above: 60}
+	var got api.Status
+	describeSpread(&got, &timing.Snapshot{Jitter: &counts, Lags: []timing.Lag{{Message: "GNRMC", Counts: histogram.Counts{Width: 0.01, Bins: []uint32{4}}}}})
+	want := api.Status{
+		EdgeJitter: &api.Histogram{WindowSeconds: 60, LeastSeconds: -1e-7, BinSeconds: 1e-7, Counts: []uint64{10, 30}, Above: 60},
+		MessageLatency: []api.MessageLatency{{Message: "GNRMC", Latency: api.Histogram{
+			BinSeconds: 0.01, Counts: []uint64{4}, MedianSeconds: new(0.005), P99Seconds: new(0.0099),
+		}}},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-9, 0)); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+	var none api.Status
+	describeSpread(&none, &timing.Snapshot{})
+	if none.EdgeJitter != nil || none.MessageLatency != nil {
+		t.Errorf("of nothing: %+v, %+v, want null", none.EdgeJitter, none.MessageLatency)
 	}
 }
