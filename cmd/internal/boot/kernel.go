@@ -63,10 +63,21 @@ func (linux) Now() time.Time { return time.Now() }
 // errNotOurs is why a clock is left alone.
 var errNotOurs = errors.New("this is not process 1 of the card: its clock is left alone")
 
+// initialProcesses is the namespace that a kernel starts with (PROC_PID_INIT_INO of its proc_ns.h): a container has another,
+// in which something is process 1 as well.
+const initialProcesses = "pid:[4026531836]"
+
+// onCard reports whether this is process 1 of the card and not of a container that was made of it.
+func (l linux) onCard() bool {
+	_, errMarker := os.Stat(l.marker)
+	namespace, err := os.Readlink("/proc/self/ns/pid")
+	return os.Getpid() == 1 && errMarker == nil && err == nil && namespace == initialProcesses
+}
+
 // SetClock sets CLOCK_REALTIME. It is the one place outside of pps/sysclock that touches the clock, before anything that
 // steers it has been started, and it refuses to anywhere but on the card.
 func (l linux) SetClock(t time.Time) error {
-	if _, err := os.Stat(l.marker); os.Getpid() != 1 || err != nil {
+	if !l.onCard() {
 		return errNotOurs
 	}
 	ts := unix.NsecToTimespec(t.UnixNano())
