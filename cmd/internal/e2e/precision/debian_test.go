@@ -35,6 +35,6 @@ func TestPulseOfTheKernelsOwnDriver(t *testing.T) {
 	since := r.of(r.silentBefore(t)+2*time.Second, end)
 	since.honest(t, 0.999)
 	since.toldToKernel(t, 37)
-	since.served(t, "since the lock")
+	since.served(t, "since the lock", leads)
 	r.of(settled, end).precise(t, "with /dev/pps0")
 }

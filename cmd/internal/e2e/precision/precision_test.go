@@ -46,6 +46,9 @@ func scenario(t *testing.T, start timescale.Civil, d time.Duration) Scenario {
 // A day without anything about leap seconds, far from the end of a quarter.
 var anyDay = timescale.Civil{Year: 2026, Month: 11, Day: 20, Hour: 12}
 
+// leads is the reference ID while the pulse leads.
+const leads = ".PPS."
+
 // plan is what happens in a run and when.
 type plan struct {
 	end, settled       time.Duration
@@ -93,11 +96,13 @@ func TestDaemonKeepsTimeOnTheRealKernel(t *testing.T) {
 	r.of(p.lostAt, back).honest(t, 0.99)
 	r.of(back, p.end).honest(t, 0.999)
 	r.of(since, p.end).toldToKernel(t, 37)
-	r.of(since, p.end).served(t, "since the lock")
+	r.of(since, p.lostAt).served(t, "since the lock", leads)
+	r.of(p.lostAt, back+p.returned).served(t, "in holdover", leads, ".GNSS.")
+	r.of(back+p.returned, p.end).served(t, "after the holdover", leads)
 	r.of(p.settled, p.floodAt).precise(t, "in quiet")
 	flooded := r.of(p.floodAt, p.floodAt+p.floodFor)
 	flooded.precise(t, "under the flood")
-	flooded.served(t, "under the flood")
+	flooded.served(t, "under the flood", leads)
 	if want := int64(float64(p.perSecond) * p.floodFor.Seconds()); r.sent < want*9/10 {
 		t.Errorf("the flood was %d packets, want %d", r.sent, want)
 	}
