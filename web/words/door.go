@@ -68,7 +68,7 @@ var doorWords = section{
 	"door.claim-button": {"Claim", "认领"},
 	"door.claimed":      {"This unit is yours. The admin's name is admin.", "本机已归您管理。管理员名称为 admin。"},
 	"door.code":         {"Claim code", "认领码"},
-	"door.code-hint":    {"On the console, and in the file CLAIM.TXT on the card's boot partition.", "见控制台，以及存储卡启动分区上的 CLAIM.TXT 文件。"},
+	"door.code-hint":    {"On the console, and in the file claim-code.txt on the card's boot partition.", "见控制台，以及存储卡启动分区上的 claim-code.txt 文件。"},
 	"door.by-itself":    {"By itself", "自动完成"},
 	"door.found":        {"What it found", "已找到的"},
 	"door.found-q":      {"What is connected, and does it work?", "连接了什么，是否正常？"},
