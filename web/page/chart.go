@@ -17,7 +17,7 @@ type chart struct {
 	Grid, Zero              string // paths
 	Areas, Lines            []stroke
 	Bars                    string // path
-	Hatch                   *box
+	Hatch                   []box
 	Breaks                  []label // dashed across the plot, with the reason
 	Points                  []point
 	Labels                  []label

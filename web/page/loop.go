@@ -33,7 +33,7 @@ func (m maker) loopPanel() Panel {
 	history, facts := m.offsetChart()
 	p.Facts = append(p.Facts, facts...)
 	p.Facts = append(p.Facts, Fact{m.Say("loop.used"), figure.Count(m.s.PulsesAccepted)}, Fact{m.Say("loop.refused"), figure.Count(m.s.PulsesRefused)})
-	p.Blocks = []Block{{ID: "loop-now", Body: m.loopNow()}, {ID: "loop-offset", Body: history}, {ID: "loop-jitter", Body: empty{m.Say("loop.jitter"), m.Say("not-reported")}}}
+	p.Blocks = []Block{{ID: "loop-now", Body: m.loopNow()}, {ID: "loop-offset", Body: history}, {ID: "loop-jitter", Body: m.jitterChart()}}
 	return p
 }
 

@@ -48,7 +48,9 @@ func statuses() map[string]api.Status {
 		{Name: "<b>rtc</b>", State: "disagrees", OffsetSeconds: new(3600.0), DistanceSeconds: new(0.1), AskedSeconds: new(30.0)},
 		{Name: "192.0.2.1", State: "silent", Text: "no answer within 5s", AskedSeconds: new(3.0)},
 	}
+	locked.EdgeJitter, locked.MessageLatency = spreadOf()
 	holdover := lockedStatus()
+	holdover.EdgeJitter, holdover.MessageLatency = spreadOf()
 	holdover.Mode, holdover.ModeSeconds, holdover.BoundSeconds, holdover.BoundPulseSeconds = "holdover", 2820, new(47.2e-6), new(45.784e-6)
 	holdover.Reason, holdover.Satellites, holdover.SatellitesUsed = "the antenna has been gone since 14:02 UTC", nil, new(0)
 	holdover.Conditions = []api.Condition{
@@ -64,6 +66,20 @@ func statuses() map[string]api.Status {
 	quarantine := lockedStatus()
 	quarantine.Mode, quarantine.Leap, quarantine.Stratum, quarantine.Reason = "quarantine", "unsynchronized", 16, "both neighbours say it is 14.2 µs off"
 	return map[string]api.Status{"locked": locked, "holdover": holdover, "acquiring": acquiring, "nobound": nobound, "quarantine": quarantine, "zero": {}}
+}
+
+// spreadOf is an hour of edges with a tail of late ones, and two kinds of messages of which one comes close to the pulse.
+func spreadOf() (*api.Histogram, []api.MessageLatency) {
+	edges := &api.Histogram{
+		WindowSeconds: 3590, LeastSeconds: -400e-9, BinSeconds: 100e-9, Counts: []uint64{2, 40, 300, 900, 1100, 700, 300, 120, 60, 40, 21, 0, 9, 4, 2},
+		Above: 1, MedianSeconds: new(12e-9), P99Seconds: new(560e-9),
+	}
+	edges.Counts = append(edges.Counts, make([]uint64, 60)...)
+	edges.Counts = append(edges.Counts, 1)
+	return edges, []api.MessageLatency{
+		{Message: "<b>RMC</b>", Latency: api.Histogram{WindowSeconds: 600, LeastSeconds: 0.06, BinSeconds: 0.01, Counts: []uint64{20, 400, 170, 10}, MedianSeconds: new(0.0865)}},
+		{Message: "GNZDA", Latency: api.Histogram{WindowSeconds: 600, LeastSeconds: 0.31, BinSeconds: 0.01, Counts: []uint64{600}, Below: 2, MedianSeconds: new(0.315)}},
+	}
 }
 
 // pastOf is an hour with a gap in it.

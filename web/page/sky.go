@@ -72,7 +72,7 @@ func (m maker) skyPanel() Panel {
 	} else if ok {
 		against.Body = empty{m.Say("sky.conditions"), m.Say("sky.conditions.none")}
 	}
-	p.Blocks = []Block{view, against, {ID: "sky-latency", Body: empty{m.Say("sky.latency"), m.Say("not-reported")}}}
+	p.Blocks = []Block{view, against, {ID: "sky-latency", Body: m.latencyChart()}}
 	return p
 }
 
