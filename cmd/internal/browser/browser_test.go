@@ -56,13 +56,33 @@ var (
 	claimLine  = regexp.MustCompile(`code (\S+)$`)
 )
 
+// unused returns an address of this machine that nothing listens at, neither TCP nor UDP.
+func unused(t *testing.T) string {
+	t.Helper()
+	for range 10 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := l.Addr().String()
+		l.Close()
+		if c, err := net.ListenPacket("udp", address); err == nil {
+			c.Close()
+			return address
+		}
+	}
+	t.Fatal("no port is free for TCP and UDP")
+	return ""
+}
+
 func start(t *testing.T) *unit {
 	t.Helper()
+	ntp, page, secure := unused(t), unused(t), unused(t) // chosen once: the browser finds the unit again when it starts anew
 	reader, writer := io.Pipe()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		args := []string{"-board", "sim", "-ntp", "127.0.0.1:0", "-http", "127.0.0.1:0", "-https", "127.0.0.1:0", "-state", t.TempDir()}
+		args := []string{"-board", "sim", "-ntp", ntp, "-http", page, "-https", secure, "-state", t.TempDir()}
 		err := daemon.Run(ctx, args, daemon.Build{Version: "0.1.0", CommitUnix: "0"}, writer, io.Discard)
 		writer.Close()
 		ended <- err
@@ -134,6 +154,18 @@ func open(t *testing.T, rules string) *tab {
 	return b
 }
 
+// another opens one more tab of the same browser, with the same cookies.
+func (b *tab) another() (another *tab, close func()) {
+	b.Helper()
+	ctx, close := chromedp.NewContext(b.ctx)
+	b.Cleanup(close)
+	another = &tab{T: b.T, ctx: ctx, axe: b.axe}
+	if err := chromedp.Listen(ctx, another.listen); err != nil {
+		b.Fatal(err)
+	}
+	return another, close
+}
+
 // listen notes errors of scripts, of the policy and of loading.
 func (b *tab) listen(event any) {
 	b.mu.Lock()
@@ -152,7 +184,15 @@ func (b *tab) listen(event any) {
 	}
 }
 
-// quiet fails the test when something went wrong since the last time, but for what is expected.
+// cut is what a browser may note of a stream that ends as its page is left: the network's word, never an answer of the unit.
+const cut = `^Failed to load resource: net::ERR_\S+ https?://\S+/api/v1/stream\?`
+
+// answered is what a browser notes of an answer with a code.
+func answered(code int) string {
+	return fmt.Sprintf(`^Failed to load resource: the server responded with a status of %d `, code)
+}
+
+// quiet fails the test when something went wrong since the last time, but for what is expected, as regular expressions.
 func (b *tab) quiet(where string, expected ...string) {
 	b.Helper()
 	b.mu.Lock()
@@ -160,7 +200,7 @@ func (b *tab) quiet(where string, expected ...string) {
 	for _, text := range b.errors {
 		known := false
 		for _, e := range expected {
-			known = known || strings.Contains(text, e)
+			known = known || regexp.MustCompile(e).MatchString(text)
 		}
 		if !known {
 			b.Errorf("%s: the browser says %s", where, text)
@@ -235,16 +275,23 @@ func mode(name string) string {
 	return fmt.Sprintf(`document.getElementById("verdict").dataset.mode === %q`, name)
 }
 
+// prefers lets the browser tell pages what a person prefers.
+func (b *tab) prefers(feature, value string) {
+	b.Helper()
+	b.run(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-" + feature, Value: value}}})
+		return err
+	}))
+}
+
 // dark chooses how the browser shows pages.
 func (b *tab) dark(on bool) {
+	b.Helper()
 	scheme := "light"
 	if on {
 		scheme = "dark"
 	}
-	b.run(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-		return err
-	}))
+	b.prefers("color-scheme", scheme)
 }
 
 // scripts lets pages run theirs or not.
@@ -280,10 +327,13 @@ func TestPageInABrowser(t *testing.T) {
 	b.accessible("acquiring")
 	b.claim(u)
 	b.locked(u)
+	b.skewed(u)
+	b.still(u)
 	b.withoutScripts(u)
 	b.faults(u)
 	b.strangers(u)
 	b.lost(u)
+	b.forms(start(t)) // a change lets a unit start anew: this one need not lock first
 }
 
 // ask asks for the time a few times, as a client does.
@@ -302,7 +352,7 @@ func (b *tab) claim(u *unit) {
 	b.accessible("claim")
 	b.picture("claim")
 	b.fits("claim", 360)
-	b.do(fmt.Sprintf(`for (const [id, v] of [["code", %q], ["password", %q], ["again", %q]]) document.getElementById(id).value = v; document.getElementById("code").form.requestSubmit()`, u.code, password, password))
+	b.submit("code", u.code, "password", password, "again", password)
 	b.until("the unit has an admin", `location.pathname === "/account"`)
 	b.accessible("account")
 	b.goTo(u.secure + "settings")
@@ -343,7 +393,7 @@ func (b *tab) locked(u *unit) {
 	b.picture("locked-zh")
 	b.do(`document.querySelector(".mast nav a[hreflang=en]").click()`)
 	b.until("English again", `document.documentElement.lang === "en"`)
-	b.quiet("locked", "/api/v1/stream") // one that is cut as its page is left may be noted
+	b.quiet("locked", cut)
 }
 
 // crosshair reads a plot with the keyboard.
@@ -426,7 +476,7 @@ func (b *tab) strangers(u *unit) {
 	b.until("the plain page says where changes are made", `document.querySelector("#sim-faults .cap a").href.startsWith("https://")`)
 	b.press("heat")
 	b.until("a change over http is refused", `document.querySelector("#sim-faults .said").textContent.includes("https://")`)
-	b.quiet("strangers", "403", "421", "favicon")
+	b.quiet("strangers", answered(403), answered(421), "favicon")
 }
 
 // lost ends the unit while its page is open.
@@ -438,6 +488,7 @@ func (b *tab) lost(u *unit) {
 	b.accessible("lost")
 	b.do(`const now = performance.now.bind(performance); performance.now = () => now() + 60e3`)
 	b.until("gone after 60 s", `document.body.dataset.link === "gone" && document.querySelector(".marks .fig").textContent === "–"`)
+	b.quiet("lost", `^Failed to load resource: net::ERR_`)
 }
 
 // picture writes one of the page as it is, when pictures are wanted.
