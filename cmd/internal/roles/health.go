@@ -32,7 +32,8 @@ type Health struct {
 	// Ask asks over loopback.
 	Ask      func(context.Context) (synchronised bool, err error)
 	Watchdog Watchdog // nil: none
-	// Unanswered is told that questions get no right answer any more, and why, once for every Patience of them.
+	// Unanswered is told that questions get no right answer any more, and why: after Patience of them, and again after as many
+	// as a Role that was started anew for it may need.
 	Unanswered func(why string)
 	Log        *slog.Logger
 
@@ -46,6 +47,8 @@ const (
 	// Patience is how many questions in a row may go wrong: with an answer awaited for askWithin, 5 s.
 	Patience  = 3
 	askWithin = 700 * time.Millisecond
+	// fresh is the questions that a Role may leave unanswered while it starts: on a slow machine it takes long.
+	fresh = int(StartWithin / checkEvery)
 	// lastTick is the oldest tick of an Engine that is at work: eight were left out.
 	lastTick = 2 * time.Second
 )
@@ -119,7 +122,7 @@ func (h *Health) checkAnswer(ctx context.Context) error {
 		return nil
 	}
 	err = fmt.Errorf("NTP over loopback: %w", err)
-	if h.failures++; h.failures%Patience == 0 && h.Unanswered != nil {
+	if h.failures++; h.failures >= Patience && (h.failures-Patience)%fresh == 0 && h.Unanswered != nil {
 		h.Unanswered(err.Error())
 	}
 	if h.failures < Patience {

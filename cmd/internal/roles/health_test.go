@@ -111,6 +111,19 @@ func TestWatchdogIsFedWhereNothingHasWorkedYet(t *testing.T) {
 	}
 }
 
+// A slow machine whose role is started anew again and again before it can answer never serves anything.
+func TestHealthGivesAFreshRoleTimeToAnswer(t *testing.T) {
+	p := newPatient()
+	p.fed(1)
+	p.err = errors.New("no answer")
+	for _, tt := range []struct{ checks, told int }{{Patience - 1, 0}, {1, 1}, {fresh - 1, 1}, {1, 2}, {fresh, 3}} {
+		p.fed(tt.checks)
+		if len(p.unanswered) != tt.told {
+			t.Errorf("after %d failures it was told %d times, want %d", p.failures, len(p.unanswered), tt.told)
+		}
+	}
+}
+
 // The state may change between the question and the answer.
 func TestHealthAllowsForAChangeMeanwhile(t *testing.T) {
 	p := newPatient()
