@@ -151,8 +151,8 @@ func (c *chart) mark(at, lower float64, text string) {
 }
 
 const (
-	mostBars = 60
-	unshown  = 0.001 // share of the edges at either end that would press the rest together: they are named instead
+	mostBars = 80
+	unshown  = 0.005 // share of the edges at either end that would press the rest together: they are named instead
 )
 
 // jitterChart shows how the edges spread around the loop's predictions.
@@ -173,7 +173,7 @@ func (m maker) jitterChart() any {
 	ticks = slices.DeleteFunc(ticks, func(v float64) bool { return v < low/unit.Seconds*1.0001 || v > high/unit.Seconds*1.0001 })
 	write := signedPlain(ticks[1] - ticks[0])
 	c := chart{Title: m.Say("loop.jitter"), Height: "s"}
-	c.Caption = m.Say("loop.jitter.caption", "bin", m.Prose(figure.Duration(core.width, 2)), "window", m.span(h.WindowSeconds))
+	c.Caption = m.Say("loop.jitter.caption", "bin", m.Prose(figure.Duration(core.width, 1)), "window", m.span(h.WindowSeconds))
 	c.Bars = core.draw(x, c.countAxis(core.greatest(), true))
 	c.timeAxis(x, ticks, unit, write)
 	if h.MedianSeconds != nil {
@@ -182,15 +182,15 @@ func (m maker) jitterChart() any {
 	if h.P99Seconds != nil && *h.P99Seconds < high {
 		c.mark(x.at(*h.P99Seconds), 1, "p99 "+figure.Offset(*h.P99Seconds))
 	}
-	if late > 0 {
-		c.Labels = append(c.Labels, label{X: 100, Y: 100, DX: -6, DY: -10, Anchor: "end", Text: m.Say("loop.jitter.beyond", "n", figure.Count(late), "most", edge(all.end(), all.above, ">\u00a0"))})
-	}
-	if early > 0 {
-		c.Labels = append(c.Labels, label{X: 0, Y: 100, DX: 6, DY: -10, Anchor: "start", Text: m.Say("loop.jitter.before", "n", figure.Count(early), "least", edge(all.least, all.below, "<\u00a0"))})
-	}
 	c.Table.Head = numbersHead(m.Say("loop.jitter.head", "unit", unit.Name), m.Say("loop.jitter.edges"), m.Say("histogram.share"))
 	c.Table.Rows = table.rows(m, x, unit, signedPlain(table.width/unit.Seconds))
 	c.Readout = figure.Count(all.all()) + " " + m.Say("loop.jitter.edges")
+	if early > 0 {
+		c.Readout += "  " + m.Say("loop.jitter.before", "n", figure.Count(early), "least", edge(all.least, all.below, "<\u00a0"))
+	}
+	if late > 0 {
+		c.Readout += "  " + m.Say("loop.jitter.beyond", "n", figure.Count(late), "most", edge(all.end(), all.above, ">\u00a0"))
+	}
 	return c
 }
 

@@ -30,7 +30,7 @@ func (m maker) latencyChart() any {
 	}
 	x := scale{high: min(2, end)}
 	unit := figure.Millisecond
-	c.Caption = m.Say("sky.latency.caption", "bin", m.Prose(figure.Duration(of[0].width, 2)), "window", m.span(window))
+	c.Caption = m.Say("sky.latency.caption", "bin", m.Prose(figure.Duration(of[0].width, 1)), "window", m.span(window))
 	c.timeAxis(x, []float64{0, 250, 500, 750, 1000}, unit, plain(1))
 	c.nearPulses(x)
 	y := c.countAxis(greatest, false)
