@@ -31,9 +31,7 @@ const (
 // Encode writes all events.
 func (a *Alarms) Encode(w io.Writer) error {
 	f := file{Timeball: fileName, Version: fileVersion, Next: a.next, Dropped: a.dropped}
-	for _, e := range a.events {
-		f.Events = append(f.Events, e)
-	}
+	f.Events = append(f.Events, a.events...)
 	z := gzip.NewWriter(w)
 	if err := json.NewEncoder(z).Encode(f); err != nil {
 		return err

@@ -8,8 +8,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -37,12 +37,19 @@ var enums = map[string][]string{
 // schemas makes the schemas of all types of web/api that are written as JSON, and lists fields without a description.
 func schemas(t *testing.T) (all object, silent []string) {
 	t.Helper()
-	packages, err := parser.ParseDir(token.NewFileSet(), "../api", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
+	names, err := filepath.Glob("../api/*.go")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%d files of web/api: %v", len(names), err)
 	}
 	all = object{}
-	for _, file := range packages["api"].Files {
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, d := range file.Decls {
 			g, ok := d.(*ast.GenDecl)
 			if !ok {

@@ -106,9 +106,9 @@ func TestStalledEngineIsServedUntilItsReferenceExpires(t *testing.T) {
 		if left <= 4*time.Second || left > cfg.Publish.Expiry {
 			t.Errorf("%v to go", left)
 		}
-		time.Sleep(left - 1)
+		time.Sleep(left - time.Nanosecond)
 		synchronised(t, u, true, "a nanosecond before the expiry")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synchronised(t, u, false, "at the expiry")
 		time.Sleep(time.Minute)
 		synchronised(t, u, false, "a minute later")
