@@ -324,7 +324,7 @@ func TestThreeProcessesAnswerAsOne(t *testing.T) {
 		s, ok := u.status()
 		return ok && s.RequestsAnswered > 2 && len(s.Addresses) == 1 && len(s.Satellites) > 0 && s.Board != "" && s.Mode == "locked"
 	})
-	u.await(t, "mode 6", patience, func() bool { return strings.Contains(u.control(), "stratum=1") })
+	u.await(t, "mode 6", patience, func() bool { return strings.Contains(u.control(), "stratum=1,") })
 	if text := u.control(); !strings.Contains(text, "refid=PPS") || !strings.Contains(text, `version="timeball test"`) {
 		t.Errorf("mode 6 says %q", text)
 	}
