@@ -119,7 +119,39 @@ func (a *apart) run(ctx context.Context, keeper *settings.Keeper) error {
 			}
 		}()
 	}
+	a.bound()
 	return again(ctx, keeper, a.log, func(int) (bool, error) { return a.once(ctx) })
+}
+
+// bound keeps of this process's rights what it needs, and says what it needs and has not.
+func (a *apart) bound() {
+	own, given := supervisorCapabilities(a.told.Config.Server.ReceiveBuffer, largestBuffer()), clockPrivileges(a.options.board).Capabilities
+	missing, err := roles.Bound(own, given)
+	switch {
+	case err != nil:
+		a.log.Warn("the process that supervises has more rights than it needs", "error", err)
+	case missing&given != 0:
+		a.log.Warn("the clock may not be kept as it should: rights are missing", "capabilities", missing&given)
+	}
+	if missing&own != 0 && os.Geteuid() == 0 { // another user has none, and needs none where it opens what is open to all
+		a.log.Warn("rights are missing: ports below 1024, users of the processes", "capabilities", missing&own)
+	}
+}
+
+// supervisorCapabilities are what the process that supervises uses. It is root, who owns the files of the unit, and of the
+// power over those of others it has only reading. A buffer that is larger than everybody may have takes more.
+func supervisorCapabilities(buffer, largest int) roles.Capabilities {
+	if buffer > largest {
+		return roles.ForSupervising | roles.NetAdmin
+	}
+	return roles.ForSupervising
+}
+
+// largestBuffer returns what any socket may have, in bytes; 0 when the kernel does not say.
+func largestBuffer() int {
+	text, _ := os.ReadFile("/proc/sys/net/core/rmem_max")
+	n, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return n
 }
 
 // once runs the unit with the configuration as it is, until ctx ends (ended) or it has to start anew.

@@ -280,6 +280,16 @@ func (u *three) hit(t *testing.T, role string, sig syscall.Signal) {
 	}
 }
 
+// kernelSays reads /proc/PID/status.
+func kernelSays(status []byte) map[string]string {
+	said := map[string]string{}
+	for line := range strings.Lines(string(status)) {
+		name, value, _ := strings.Cut(line, ":")
+		said[name] = strings.Join(strings.Fields(value), " ")
+	}
+	return said
+}
+
 // checkPrivileges reads what the kernel says of each process.
 func (u *three) checkPrivileges(t *testing.T) {
 	t.Helper()
@@ -291,11 +301,7 @@ func (u *three) checkPrivileges(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		said := map[string]string{}
-		for line := range strings.Lines(string(text)) {
-			name, value, _ := strings.Cut(line, ":")
-			said[name] = strings.Join(strings.Fields(value), " ")
-		}
+		said := kernelSays(text)
 		// On a simulated board not even the clock's process may do anything to this machine.
 		const none = "0000000000000000"
 		if got := said["CapEff"] + said["CapPrm"] + said["CapAmb"] + said["NoNewPrivs"]; got != none+none+none+"1" {
@@ -305,7 +311,19 @@ func (u *three) checkPrivileges(t *testing.T) {
 			t.Errorf("%s: Uid %s, want %s", role, said["Uid"], want)
 		}
 	}
-	if clock := clockPrivileges("auto"); clock.Capabilities.String() != "cap_sys_time,cap_sys_nice,cap_ipc_lock" {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", u.cmd.Process.Pid))
+	if err != nil {
+		t.Error(err)
+	}
+	if want := fmt.Sprintf("%016x", uint64(supervisorCapabilities(1<<20, largestBuffer()))); os.Geteuid() == 0 && (kernelSays(text)["CapEff"] != want || kernelSays(text)["CapBnd"] != want) {
+		t.Errorf("the supervisor has CapEff %s, CapBnd %s, want %s", kernelSays(text)["CapEff"], kernelSays(text)["CapBnd"], want)
+	}
+	for _, largest := range []int{1 << 19, 1 << 20} {
+		if got := supervisorCapabilities(1<<20, largest); (got&roles.NetAdmin != 0) != (largest < 1<<20) {
+			t.Errorf("where sockets may have %d bytes the supervisor has %v", largest, got)
+		}
+	}
+	if clock := clockPrivileges("auto"); clock.Capabilities.String() != "cap_ipc_lock,cap_sys_nice,cap_sys_time" {
 		t.Errorf("on hardware the clock has %v", clock.Capabilities)
 	}
 }

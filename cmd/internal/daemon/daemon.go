@@ -271,7 +271,7 @@ func (p program) run(ctx context.Context, args []string) error {
 	}
 	defer background(ctx, keeper.Run)()
 	if p.apart && (o.processes == 3 || o.processes == 0 && o.board == "auto") {
-		several.options = o
+		several.options, several.told.Config = o, cfg
 		return several.run(ctx, keeper)
 	}
 	entry := p.openEntry(o, cfg, keeper)

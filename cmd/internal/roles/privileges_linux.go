@@ -145,14 +145,9 @@ func give(dir string, uid int) error {
 // String lists c as the kernel names them.
 func (c Capabilities) String() string {
 	names := []string{}
-	for _, known := range []struct {
-		bit  Capabilities
-		name string
-	}{{SysTime, "cap_sys_time"}, {SysNice, "cap_sys_nice"}, {IPCLock, "cap_ipc_lock"}} {
-		if c&known.bit != 0 {
-			names = append(names, known.name)
-			c &^= known.bit
-		}
+	for _, v := range c.values() {
+		names = append(names, v.String())
+		c &^= 1 << v
 	}
 	if c != 0 {
 		names = append(names, fmt.Sprintf("%#x", uint64(c)))

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/signal"
 	"runtime"
 	"slices"
@@ -31,6 +32,10 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if os.Getenv(elsewhere) != "" {
+		superviseElsewhere()
+		return
 	}
 	m.Run()
 }
@@ -71,6 +76,9 @@ func act() error {
 		return errors.New("of its own accord")
 	case "real time":
 		return c.Link.Tell("what became", realTime())
+	}
+	if part == "supervises" {
+		return c.Link.Tell("what became", supervises())
 	}
 	if dir, ok := strings.CutPrefix(part, "confined to "); ok {
 		return c.Link.Tell("what became", confined(dir))
@@ -122,12 +130,75 @@ func realTime() string {
 		if err == nil && (a.Policy == unix.SCHED_FIFO) != (tid == own) {
 			said += fmt.Sprintf("thread %d of %d has policy %d; ", tid, own, a.Policy)
 		}
+		if err == nil && tid == own && a.Flags&unix.SCHED_FLAG_RESET_ON_FORK == 0 {
+			said += "what it starts inherits that; "
+		}
+	}
+	var cores unix.CPUSet
+	if err := unix.SchedGetaffinity(own, &cores); err != nil || cores.Count() != 1 || !cores.IsSet(runtime.NumCPU()-1) {
+		said += fmt.Sprintf("it runs on %d cores, %v; ", cores.Count(), err)
 	}
 	f := fields(status())
 	if f["VmLck"] == "0 kB" {
 		said += "nothing is locked; "
 	}
 	return said + "resident " + f["VmRSS"]
+}
+
+// supervision is what a Supervisor with no more than it needs has, and what its Roles have of it.
+type supervision struct {
+	Failed  string
+	Missing Capabilities // of what it needs
+	Threads []string     // status of each of its own
+	Roles   map[string]string
+	Ended   bool // the Role of another user, when it was to
+}
+
+// supervises makes this process such a Supervisor of two Roles.
+func supervises() (became supervision) {
+	var err error
+	for range 4 { // threads of all kinds, from before
+		go func() { runtime.LockOSThread(); select {} }()
+	}
+	if became.Missing, err = Bound(ForSupervising, SysNice|IPCLock|SysTime); err != nil {
+		return supervision{Failed: err.Error()}
+	}
+	tasks, _ := os.ReadDir("/proc/self/task")
+	for _, task := range tasks {
+		text, _ := os.ReadFile("/proc/self/task/" + task.Name() + "/status")
+		became.Threads = append(became.Threads, string(text))
+	}
+	var log buffer
+	said := make(chan [2]string, 2)
+	tell := func(role string) Handler {
+		return func(_ context.Context, _ string, data json.RawMessage) (any, error) {
+			var text string
+			err := json.Unmarshal(data, &text)
+			said <- [2]string{role, text}
+			return nil, err
+		}
+	}
+	s := New(slog.New(slog.NewTextHandler(&log, nil)), io.Discard, &log,
+		Role{Name: "rights", Privileges: Privileges{Capabilities: SysNice | IPCLock}, Answer: tell("rights")},
+		Role{Name: "user", Privileges: Privileges{UID: 60123}, Answer: tell("user")})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.Run(ctx) }()
+	became.Roles = map[string]string{}
+	for range 2 {
+		select {
+		case one := <-said:
+			became.Roles[one[0]] = one[1]
+		case <-time.After(10 * time.Second):
+			return supervision{Failed: "a role says nothing: " + log.String()}
+		}
+	}
+	pid, began := s.PID("user"), time.Now()
+	cancel()
+	<-ended
+	became.Ended = pid != 0 && syscall.Kill(pid, 0) == syscall.ESRCH && time.Since(began) < EndWithin
+	return became
 }
 
 // confined confines this process to dir, and returns what it can do all the same.
@@ -267,6 +338,9 @@ func TestRoleHasItsPrivilegesAndNoMore(t *testing.T) {
 			t.Errorf("%s: CapEff %s, CapPrm %s, CapBnd %s, NoNewPrivs %s, Uid %s; want %s, %s, %s, 1, %s", name,
 				f["CapEff"], f["CapPrm"], f["CapBnd"], f["NoNewPrivs"], f["Uid"], set, set, bounding, user)
 		}
+		if group, err := syscall.Getpgid(b.PID(name)); err != nil || group != b.PID(name) { // Ctrl-C is for the supervisor
+			t.Errorf("%s: process %d is of group %d, %v", name, b.PID(name), group, err)
+		}
 		b.stop()
 	}
 	if own = fields(status()); own["NoNewPrivs"] != "0" || root && own["CapEff"] == "0000000000000000" {
@@ -296,6 +370,43 @@ func became[T any](t *testing.T, role Role) (said T) {
 		t.Fatalf("it says nothing:\n%s", &log)
 	}
 	return said
+}
+
+// A Supervisor that is root keeps what it needs, in all its threads, and can do with it what it is for. What a Role may have is
+// its own to give and not to use.
+func TestSupervisorHasWhatItNeedsAndNoMore(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root has anything to keep")
+	}
+	may, err := strconv.ParseUint(fields(status())["CapBnd"], 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := SysNice | IPCLock | SysTime
+	// This process starts it with all it has itself; the kernel forbids only that it gains any.
+	got := became[supervision](t, Role{Name: "supervisor", Privileges: Privileges{Capabilities: ^Capabilities(0)}, Prepare: told("supervises")})
+	if want := (ForSupervising | given) &^ Capabilities(may); got.Failed != "" || got.Missing != want || !got.Ended {
+		t.Errorf("%s; missing %v, want %v; the role of another user ended: %v", got.Failed, got.Missing, want, got.Ended)
+	}
+	own, all := fmt.Sprintf("%016x", uint64(ForSupervising)&may), fmt.Sprintf("%016x", uint64(ForSupervising|given)&may)
+	for _, thread := range got.Threads {
+		f := fields(thread)
+		if f["CapEff"] != own || f["CapPrm"] != all || f["CapBnd"] != all || f["CapInh"] != "0000000000000000" || f["CapAmb"] != "0000000000000000" {
+			t.Errorf("a thread has CapEff %s, CapPrm %s, CapBnd %s, want %s, %s, %[5]s", f["CapEff"], f["CapPrm"], f["CapBnd"], own, all)
+		}
+	}
+	if len(got.Threads) < 3 {
+		t.Errorf("%d threads were looked at", len(got.Threads))
+	}
+	for role, want := range map[string]Capabilities{"rights": SysNice | IPCLock, "user": 0} {
+		f, set := fields(got.Roles[role]), fmt.Sprintf("%016x", uint64(want)&may)
+		if f["CapEff"] != set {
+			t.Errorf("its role %q has CapEff %s, want %s", role, f["CapEff"], set)
+		}
+	}
+	if f := fields(got.Roles["user"]); f["Uid"] != "60123 60123 60123 60123" {
+		t.Errorf("its role of another user is %q", f["Uid"])
+	}
 }
 
 // Whoever takes the role over gets at no file but its own.
@@ -412,6 +523,161 @@ func TestSupervisorEndsWhatDoesNotEnd(t *testing.T) {
 	b.stop()
 	if took := time.Since(began); took < EndWithin || took > EndWithin+3*time.Second || syscall.Kill(pid, 0) == nil {
 		t.Errorf("ended after %v, still there: %v", took, syscall.Kill(pid, 0) == nil)
+	}
+}
+
+// One that stands still can be asked to end all the same.
+func TestSupervisorAsksWhatIsStoppedToEnd(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, Role{Name: "stopped", Files: []File{{"last words", w}}})
+	await(t, "start", &b.log, func() bool { return b.ask("stopped", 1) == 2 })
+	if err := syscall.Kill(b.PID("stopped"), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	b.stop()
+	w.Close()
+	if words, err := io.ReadAll(r); err != nil || string(words) != "stopped\n" {
+		t.Errorf("its last words are %q, %v", words, err)
+	}
+}
+
+// elsewhere makes the test binary a Supervisor in a process of its own, of which what its Roles say of themselves comes out.
+const elsewhere = "ROLES_TEST_SUPERVISES"
+
+func superviseElsewhere() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	var all []Role
+	for name, may := range map[string]Capabilities{"with": SysNice, "without": 0} {
+		all = append(all, Role{
+			Name: name, Privileges: Privileges{Capabilities: may, UID: 60124},
+			Answer: func(_ context.Context, _ string, data json.RawMessage) (any, error) {
+				var text string
+				err := json.Unmarshal(data, &text)
+				line, _ := json.Marshal([]string{name, text})
+				fmt.Println(string(line))
+				return nil, err
+			},
+		})
+	}
+	New(slog.New(slog.NewTextHandler(os.Stderr, nil)), os.Stdout, os.Stderr, all...).Run(ctx)
+}
+
+// startElsewhere starts one, which may be another user's; next returns what the next Role says of itself.
+func startElsewhere(t *testing.T, as *syscall.SysProcAttr) (cmd *exec.Cmd, next func() (role string, status map[string]string), log *buffer) {
+	t.Helper()
+	log = &buffer{}
+	cmd = exec.Command("/proc/self/exe")
+	cmd.Env, cmd.Dir, cmd.Stderr, cmd.SysProcAttr = append(os.Environ(), elsewhere+"=1"), "/", log, as
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string, 100)
+	go func() {
+		defer close(lines)
+		for s := bufio.NewScanner(out); s.Scan(); {
+			lines <- s.Text()
+		}
+	}()
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	return cmd, func() (string, map[string]string) {
+		t.Helper()
+		select {
+		case line := <-lines:
+			var said []string
+			if err := json.Unmarshal([]byte(line), &said); err != nil || len(said) != 2 {
+				t.Fatalf("%q: %v\n%s", line, err, log)
+			}
+			return said[0], fields(said[1])
+		case <-time.After(20 * time.Second):
+			t.Fatalf("its roles say nothing:\n%s", log)
+		}
+		return "", nil
+	}, log
+}
+
+// A Supervisor that is not root hands on what it has itself, and to each Role what that is to have.
+func TestSupervisorOfAnotherUserGivesWhatItHas(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make one with capabilities")
+	}
+	t.Parallel()
+	_, next, log := startElsewhere(t, &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: 60123, Gid: 60123}, AmbientCaps: []uintptr{unix.CAP_SYS_NICE, unix.CAP_NET_RAW},
+	})
+	want := map[string]Capabilities{"with": SysNice, "without": 0}
+	for range 2 {
+		name, f := next()
+		set := fmt.Sprintf("%016x", uint64(want[name]))
+		if f["CapEff"] != set || f["CapPrm"] != set || f["CapAmb"] != set || f["Uid"] != "60123 60123 60123 60123" {
+			t.Errorf("%s: CapEff %s, CapPrm %s, CapAmb %s, Uid %s, want %s\n%s", name, f["CapEff"], f["CapPrm"], f["CapAmb"], f["Uid"], set, log)
+		}
+	}
+}
+
+// When the Supervisor is killed nothing of it stays.
+func TestRolesEndWithTheirSupervisor(t *testing.T) {
+	t.Parallel()
+	cmd, next, log := startElsewhere(t, nil)
+	var pids []int
+	for range 2 {
+		_, f := next()
+		pid, err := strconv.Atoi(f["Pid"])
+		if err != nil || syscall.Kill(pid, 0) != nil {
+			t.Fatalf("process %q: %v", f["Pid"], err)
+		}
+		pids = append(pids, pid)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range pids {
+		await(t, "end", log, func() bool { return gone(pid) })
+	}
+}
+
+// gone reports whether a process has ended, waited for or not.
+func gone(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return err != nil || strings.HasPrefix(fields(string(text))["State"], "Z")
+}
+
+// A machine that stands still as a whole, Supervisor and Roles, finds all as it was.
+func TestRolesAreNotBlamedForAMachineThatStoodStill(t *testing.T) {
+	t.Parallel()
+	cmd, next, log := startElsewhere(t, nil)
+	pids := []int{cmd.Process.Pid}
+	for range 2 {
+		_, f := next()
+		pid, err := strconv.Atoi(f["Pid"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, pid)
+	}
+	time.Sleep(2 * BeatEvery) // each has to have said that it is alive: before that it is given StartWithin
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(Silence + BeatEvery)
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(Silence) // what was held against them would be by now
+	if strings.Contains(log.String(), "started anew") || gone(pids[1]) || gone(pids[2]) {
+		t.Errorf("log:\n%s", log)
 	}
 }
 
