@@ -144,6 +144,14 @@ var phrases = []phrase{
 		"存储卡的设置分区将满：此后的更改在下次启动时可能丢失。",
 	},
 	{"The card's partition for settings has reported damage: replace the card soon.", "存储卡的设置分区报告损坏：请尽快更换存储卡。"},
+	{
+		"The processor goes on changing its frequency (governor {x}): edges and answers come less evenly.",
+		"处理器仍在变频（调速器 {x}）：脉冲沿与应答的时延不够均匀。",
+	},
+	{
+		"The links of PCI Express may go on to sleep ({x}): on a Pi 5 each edge is then late by a link's waking.",
+		"PCI Express 链路仍可能休眠（{x}）：在 Pi 5 上，每个脉冲沿会因链路唤醒而延迟。",
+	},
 	{"The card's boot partition cannot be read: files put there are not seen.", "无法读取存储卡的启动分区：放在其中的文件不会生效。"},
 	{
 		"{x} on the boot partition is not used: the unit has had its own since its first start. The file factory-reset there lets it be taken.",
