@@ -350,6 +350,7 @@ var unreleased = []string{
 	"github.com/tarm/serial",
 	"github.com/secure-io/siv-go",
 	"github.com/insomniacslk/dhcp",
+	"github.com/mdlayher/arp",
 	"github.com/landlock-lsm/go-landlock",
 	"github.com/gokrazy/kernel.rpi",
 	"github.com/gokrazy/firmware",

@@ -448,6 +448,9 @@ func TestLinksNameThePage(t *testing.T) {
 			t.Errorf("%s: %s, want %s", listen, got, want)
 		}
 	}
+	if got, want := strings.Join(links(prefixes("169.254.7.8/16", "fe80::7/64"), "", ":80"), " "), "http://169.254.7.8/"; got != want {
+		t.Errorf("on the link only: %s, want %s", got, want)
+	}
 	if got := links(nil, "timeball-3f2a.local", ":80"); len(got) != 0 {
 		t.Errorf("without an address: %s", got)
 	}

@@ -93,7 +93,7 @@ func page(listen string) (host, port string) {
 	return host, port
 }
 
-// links returns the addresses of the page: the name first, none of the link only.
+// links returns the addresses of the page: the name first, of IPv6's none of the link only.
 func links(addresses []netip.Prefix, mdns, listen string) []string {
 	host, port := page(listen)
 	link := func(host string) string {
@@ -113,7 +113,7 @@ func links(addresses []netip.Prefix, mdns, listen string) []string {
 		found = append(found, link(mdns))
 	}
 	for _, p := range addresses {
-		if !p.Addr().IsLinkLocalUnicast() {
+		if p.Addr().Is4() || !p.Addr().IsLinkLocalUnicast() { // a browser asks for no IPv6 address of the link
 			found = append(found, link(p.Addr().String()))
 		}
 	}

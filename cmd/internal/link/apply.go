@@ -18,7 +18,7 @@ type wanted struct {
 	life   time.Duration
 }
 
-// wants returns the addresses of the file and of DHCP.
+// wants returns the addresses of the file, of DHCP and of the link.
 func (p *port) wants() []wanted {
 	var all []wanted
 	for _, prefix := range p.Settings.Addresses {
@@ -27,6 +27,9 @@ func (p *port) wants() []wanted {
 	if p.offered.valid() {
 		left := p.offered.life - time.Since(p.offered.began)
 		all = append(all, wanted{p.offered.address, max(left, time.Second)}) // 0 would be for ever
+	}
+	if p.local.IsValid() {
+		all = append(all, wanted{netip.PrefixFrom(p.local, linkLocalLength), 0})
 	}
 	return all
 }
@@ -61,6 +64,9 @@ func address(p netip.Prefix, life time.Duration) *netlink.Addr {
 	a := &netlink.Addr{IPNet: &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}}
 	if seconds := int(life / time.Second); seconds > 0 {
 		a.ValidLft, a.PreferedLft = seconds, seconds
+	}
+	if p.Addr().Is4() && p.Addr().IsLinkLocalUnicast() {
+		a.Scope = unix.RT_SCOPE_LINK // never the sender of what leaves the link
 	}
 	return a
 }

@@ -120,7 +120,7 @@ type asking struct {
 	link     netlink.Link
 	hostname string
 	carrier  *latest
-	leases   chan<- lease // the zero lease: what was given has ended
+	leases   chan<- lease // the zero lease: what was given has ended, or nobody answers
 }
 
 // How long one question waits for its answer, how often it is repeated, and how long the unit waits before the next one.
@@ -145,6 +145,7 @@ func (a asking) run(ctx context.Context) {
 			a.log.Warn("no lease", "interface", a.link.Attrs().Name, "error", err)
 			told = true
 		}
+		a.give(ctx, lease{})
 		a.carrier.change(ctx, pause)
 		pause = min(2*pause, maxPause)
 	}

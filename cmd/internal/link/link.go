@@ -1,7 +1,8 @@
 // Package link brings a card's Ethernet port up and keeps it up: addresses by DHCP, router advertisement or file, the
 // resolver, the host name, and multicast DNS, so that the unit is found as timeball-xxxx.local.
 //
-// There is one untagged port. IPv4 comes from DHCP (RFC 2131) or the file; IPv6 from the kernel, which makes its address of
+// There is one untagged port. IPv4 comes from DHCP (RFC 2131) or the file, and while DHCP does not answer the unit takes an
+// address of the link that nobody has (RFC 3927); IPv6 from the kernel, which makes its address of
 // the link by itself and takes others from router advertisements, or from the file. A cable that is pulled and put back, a
 // server that forgets us, a lease that ends: each makes the unit ask again, and meanwhile it keeps what it may keep. Nothing
 // here ends before its context does; what goes wrong is logged when it changes, and the State says in words how it is.
@@ -44,11 +45,15 @@ type port struct {
 	own      string   // the host name that nobody else gave
 	answerer answerer // multicast DNS
 
-	offered lease  // what DHCP gave, the zero lease when nothing
-	heard   heard  // what routers said of name servers
-	told    string // what the resolver was told last
-	inUse   []netip.Prefix
-	routes  []*netlink.Route
+	offered    lease // what DHCP gave, the zero lease when nothing
+	unanswered bool  // DHCP was asked and gave nothing, since the cable is in
+	local      netip.Addr
+	claimed    <-chan netip.Addr  // gives local; nil: it is not sought
+	endClaim   context.CancelFunc // ends that
+	heard      heard              // what routers said of name servers
+	told       string             // what the resolver was told last
+	inUse      []netip.Prefix
+	routes     []*netlink.Route
 }
 
 // Run keeps the port up until ctx is done.
@@ -123,6 +128,7 @@ func (p *port) follow(ctx context.Context, carrier *latest, links <-chan netlink
 		if err := p.refresh(carrier); err != nil {
 			return err
 		}
+		p.seekLocal(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -136,6 +142,8 @@ func (p *port) follow(ctx context.Context, carrier *latest, links <-chan netlink
 			}
 		case l := <-leases:
 			p.take(l)
+		case addr := <-p.claimed:
+			p.takeLocal(addr)
 		case a := <-advised:
 			if a.index == p.link.Attrs().Index {
 				p.heard.take(a, time.Now())
@@ -205,6 +213,7 @@ func (p *port) up() error {
 	a := p.link.Attrs()
 	p.state.Interface, p.state.MAC = a.Name, a.HardwareAddr.String()
 	p.offered, p.heard, p.inUse, p.routes = lease{}, heard{}, nil, nil // of the port that was there before
+	p.unanswered, p.local, p.claimed, p.endClaim = false, netip.Addr{}, nil, nil
 	if p.Settings.UsesDHCP() {
 		p.state.DHCP, p.state.Server = Searching, ""
 	}
@@ -231,7 +240,7 @@ func (p *port) up() error {
 
 // take takes what DHCP gave, or the zero lease when what it gave has ended.
 func (p *port) take(l lease) {
-	p.offered = l
+	p.offered, p.unanswered = l, !l.valid()
 	p.state.DHCP, p.state.Server = Searching, ""
 	if l.valid() {
 		p.state.DHCP, p.state.Server = Bound, l.server.String()
@@ -268,6 +277,7 @@ func (p *port) refresh(carrier *latest) error {
 	p.state.Carrier = l.Attrs().RawFlags&unix.IFF_LOWER_UP != 0
 	if p.state.Carrier != before.Carrier {
 		p.Log.Info("carrier", "interface", p.state.Interface, "carrier", p.state.Carrier)
+		p.unanswered = false // it may be another network
 		p.apply()
 	}
 	carrier.set(p.state.Carrier)

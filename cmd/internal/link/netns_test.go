@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -46,6 +47,8 @@ func TestMain(m *testing.M) {
 		beAsker(ctx, dir)
 	case "router":
 		beRouter(ctx)
+	case "squatter":
+		beSquatter(ctx, netip.MustParseAddr(dir))
 	}
 }
 
@@ -142,6 +145,25 @@ func beRouter(ctx context.Context) {
 		case <-ctx.Done():
 		case <-time.After(500 * time.Millisecond):
 		}
+	}
+}
+
+// beSquatter says twice that it has an address, as one does that does not look whether somebody else has it.
+func beSquatter(ctx context.Context, addr netip.Addr) {
+	ifi, err := net.InterfaceByName("peer")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	line, err := openLine(ifi.Index)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer line.Close()
+	for range 2 {
+		fmt.Println("said", line.Send(from(ifi.HardwareAddr, addr, addr)))
+		pause(ctx, time.Second)
 	}
 }
 
@@ -431,4 +453,58 @@ func TestUnitHeedsARouter(t *testing.T) {
 	if got := routes(t, w.unit, netlink.FAMILY_V6); !strings.Contains(got, "::/0 by fe80::") {
 		t.Errorf("routes\n%s\nof %+v, want one to all by the router", got, s)
 	}
+}
+
+// A computer on the other end of the cable, and nothing else: both have an address of the link, and the unit is found by its
+// name. It leaves an address on which somebody else insists, and any when DHCP gives one.
+func TestUnitIsReachedOverTheLink(t *testing.T) {
+	t.Parallel()
+	w, dir := newWire(t), t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "network.toml"), []byte("interface = \"eth0\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	local := netip.MustParsePrefix("169.254.0.0/16")
+	on := func(s State) (addr netip.Addr) {
+		for _, p := range s.Addresses {
+			if local.Contains(p.Addr()) && p.Bits() == 16 {
+				addr = p.Addr()
+			}
+		}
+		return addr
+	}
+	in(t, w.peer, func() error {
+		l, err := netlink.LinkByName("peer")
+		if err != nil {
+			return err
+		}
+		return netlink.AddrAdd(l, address(netip.MustParsePrefix("169.254.0.7/16"), 0))
+	})
+	unit := start(t, w.unit, "unit", dir)
+	s := unit.waitState(t, "address of the link", func(s State) bool { return on(s).IsValid() && s.MDNS != "" })
+	first := on(s)
+	if want := fmt.Sprintf("eth0: no DHCP server has answered yet. On this link the unit has %v/16", first); !strings.HasPrefix(s.Sentence(), want) {
+		t.Errorf("%q, want %q", s.Sentence(), want)
+	}
+	if got := routes(t, w.unit, netlink.FAMILY_V4); !strings.Contains(got, "169.254.0.0/16 by <nil>") || strings.Contains(got, "0.0.0.0/0") {
+		t.Errorf("routes\n%s", got)
+	}
+	in(t, w.peer, func() error { // nobody listens there, and says so: it is reached
+		conn, err := net.DialTimeout("tcp4", net.JoinHostPort(first.String(), "80"), 5*time.Second)
+		if err == nil {
+			conn.Close()
+		} else if !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("from the other end: %v", err)
+		}
+		return nil
+	})
+	start(t, w.peer, "asker", s.MDNS).wait(t, s.MDNS+" by multicast DNS", func(line string) bool { return strings.Contains(line, first.String()) })
+
+	start(t, w.peer, "squatter", first.String()).wait(t, "squatter", func(line string) bool { return line == "said <nil>" })
+	s = unit.waitState(t, "another address", func(s State) bool { return on(s).IsValid() && on(s) != first })
+	if s.has(first.String() + "/16") {
+		t.Errorf("the address that another has is kept: %+v", s)
+	}
+	server := start(t, w.peer, "server", dir)
+	server.wait(t, "server", func(line string) bool { return line == "serving" })
+	unit.waitState(t, "lease", func(s State) bool { return s.has("192.0.2.50/24") && !on(s).IsValid() })
 }
