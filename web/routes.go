@@ -46,7 +46,22 @@ func (s *Server) snapshot() api.Status {
 			*v = nil
 		}
 	}
+	if status.BoundSeconds == nil || slices.ContainsFunc(status.BoundParts, func(p api.BoundPart) bool { return !writable(p.Seconds, p.SigmaSeconds) }) {
+		status.BoundParts = nil
+	}
+	if l := status.OscillatorLaw; l != nil && !finite(l.AgeingRatioPerDay, l.AgeingSigmaRatioPerDay) || l != nil && !finite(slices.Concat(l.Coefficients, l.Covariance)...) {
+		status.OscillatorLaw = nil
+	}
 	return status
+}
+
+// writable says that what is known of some numbers is finite.
+func writable(all ...*float64) bool {
+	return !slices.ContainsFunc(all, func(v *float64) bool { return v != nil && !finite(*v) })
+}
+
+func finite(all ...float64) bool {
+	return !slices.ContainsFunc(all, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 }
 
 // site is what the page knows of this server.

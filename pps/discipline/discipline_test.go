@@ -205,6 +205,36 @@ func TestHoldoverBeginsOnSilenceAndOnContradiction(t *testing.T) {
 	}
 }
 
+// Whatever happens, the parts of the pulse's part are that part and none is negative: a budget adds up.
+func TestBoundIsTheSumOfItsParts(t *testing.T) {
+	p := newPlant(t, Config{Bias: 6e-6, BiasRange: 4e-6, Reference: 100e-9, Limit: 1e-3}, 0, 1e-5)
+	p.noise = gauss(200e-9)
+	check := func(what string, greatest func(Pulse) clock.Seconds) {
+		t.Helper()
+		est := p.loop.Estimate(p.now())
+		of := est.Pulse
+		if of.Total() != est.Bound.Pulse || est.Bound.Total() != of.Total()+4e-6+100e-9 {
+			t.Errorf("%s: the parts %+v do not add up to %+v", what, of, est.Bound)
+		}
+		if min(of.Offset, of.State, of.Jitter, of.Oscillator, of.Contradicted) < 0 || greatest(of) < max(of.Offset, of.State, of.Jitter, of.Oscillator, of.Contradicted) {
+			t.Errorf("%s: %+v: a part is negative, or another one is the greatest", what, of)
+		}
+		if of.Core < 100e-9 || of.Core > 300e-9 {
+			t.Errorf("%s: the core's sigma is %v, want that of the pulse, 200 ns", what, of.Core)
+		}
+	}
+	p.run(7200, true)
+	check("locked", func(of Pulse) clock.Seconds { return max(of.State, of.Oscillator) })
+	p.run(3600, false)
+	check("an hour without a pulse", func(of Pulse) clock.Seconds { return of.Oscillator })
+	p = newPlant(t, Config{Bias: 6e-6, BiasRange: 4e-6, Reference: 100e-9, Limit: 1e-3}, 0, 1e-5)
+	p.noise = gauss(200e-9)
+	p.run(7200, true)
+	p.noise = func() float64 { return 50e-6 }
+	p.run(60, true)
+	check("a pulse that is 50 us off", func(of Pulse) clock.Seconds { return of.Contradicted })
+}
+
 func TestHoldoverForecastGrows(t *testing.T) {
 	p := newPlant(t, Default(), 0, 1e-5)
 	p.noise = gauss(200e-9)
@@ -445,6 +475,10 @@ func TestSawtoothIsTakenOff(t *testing.T) {
 			if k >= 500 {
 				squares, n = squares+p.error*p.error, n+1
 			}
+		}
+		of, corrected := p.loop.Sawtooth()
+		if want := step / math.Sqrt(3); math.Abs(float64(of)/want-1) > 0.05 || corrected != (says != 0) {
+			t.Errorf("says %v: a sawtooth of %v, taken off: %v; want %.3g", says, of, corrected, want)
 		}
 		sigma, rms := p.loop.noise.sigma, math.Sqrt(squares/float64(n))
 		t.Logf("says %v: core %.3g, rms %.3g", says, sigma, rms)

@@ -52,19 +52,36 @@ type Bound struct {
 // Total returns the sum of the parts.
 func (b Bound) Total() clock.Seconds { return b.Pulse + b.Capture + b.Reference }
 
+// Pulse is what Bound.Pulse is made of, by cause, in the order in which it is added up.
+type Pulse struct {
+	Offset       clock.Seconds `json:"offset"`       // of the clock, which is known and not removed yet
+	State        clock.Seconds `json:"state"`        // 4 sigma of the filter's phase at the last accepted pulse
+	Jitter       clock.Seconds `json:"jitter"`       // by which a density of the pulses' jitter that was learned wrong may shift the phase
+	Oscillator   clock.Seconds `json:"oscillator"`   // 4 times what the crystal is expected to have strayed since that pulse
+	Contradicted clock.Seconds `json:"contradicted"` // by pulses that were not believed, or had moved
+
+	Core clock.Seconds `json:"core"` // no part of it: 1 sigma of the core of the pulses' jitter
+}
+
+// Total returns the sum of the parts.
+func (p Pulse) Total() clock.Seconds {
+	return p.Offset + p.State + p.Jitter + p.Oscillator + p.Contradicted
+}
+
 // Estimate is what the unit knows of its clock at one instant. It is immutable once published.
 type Estimate struct {
 	At     clock.Reading `json:"at"` // the instant it is true for; also the anchor by which readers detect a step or a suspend
 	Mode   Mode          `json:"mode"`
 	Reason string        `json:"reason"` // why the unit is not locked, or what is odd, in plain words; "" when all is well
 
-	// HasOffset is false until a labelled pulse has been seen; Offset, Precision, Bound and Growth mean nothing then.
+	// HasOffset is false until a labelled pulse has been seen; Offset, Precision, Bound, Pulse and Growth mean nothing then.
 	HasOffset bool          `json:"has_offset"`
 	Offset    clock.Seconds `json:"offset"`     // local minus reference, best estimate, capture bias removed
 	Precision clock.Seconds `json:"precision"`  // 1 sigma of Offset within the loop
 	Bias      clock.Seconds `json:"bias"`       // declared latency of the capture that has been removed
 	BiasSigma clock.Seconds `json:"bias_sigma"` // 1 sigma of it
 	Bound     Bound         `json:"bound"`      // contains |local - UTC|
+	Pulse     Pulse         `json:"pulse"`      // what Bound.Pulse is made of
 	Growth    clock.Ratio   `json:"growth"`     // how fast Bound grows after At, until the next Estimate
 
 	Frequency      clock.Ratio `json:"frequency"`       // of the undisciplined oscillator; valid when HasFrequency

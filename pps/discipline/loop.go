@@ -556,6 +556,16 @@ func (l *Loop) erred(at clock.Mono, quiet clock.Seconds) clock.Seconds {
 // then have erred, and what pulses contradict: those that are refused again and again, and the
 // one that is followed when it had moved.
 func (l *Loop) bound(at clock.Mono) Bound {
+	return l.whole(l.pulse(at))
+}
+
+// whole returns the bound whose pulse part is p.
+func (l *Loop) whole(p Pulse) Bound {
+	return Bound{Pulse: p.Total(), Capture: l.cfg.BiasRange, Reference: l.cfg.Reference}
+}
+
+// pulse returns the parts of the bound that the loop answers for.
+func (l *Loop) pulse(at clock.Mono) Pulse {
 	quiet := max(0, at.Sub(l.accepted))
 	contradicted, core := clock.Seconds(0), clock.Seconds(coreSigmas)
 	if l.mode == Holdover {
@@ -573,11 +583,9 @@ func (l *Loop) bound(at clock.Mono) Bound {
 	if contradicted > 0 {
 		contradicted += gateSigmas * clock.Seconds(l.noise.sigma)
 	}
-	return Bound{
-		Pulse: clock.Seconds(math.Abs(float64(l.predicted(at)))) +
-			clock.Seconds(stateSigmas*math.Sqrt(l.variance)) + core*clock.Seconds(l.noise.sigma) + rehearsed*l.erred(at, quiet) + contradicted,
-		Capture:   l.cfg.BiasRange,
-		Reference: l.cfg.Reference,
+	return Pulse{
+		Offset: magnitude(l.predicted(at)), State: clock.Seconds(stateSigmas * math.Sqrt(l.variance)), Jitter: core * clock.Seconds(l.noise.sigma),
+		Oscillator: rehearsed * l.erred(at, quiet), Contradicted: contradicted, Core: clock.Seconds(l.noise.sigma),
 	}
 }
 
@@ -598,7 +606,8 @@ func (l *Loop) Estimate(now clock.Reading) Estimate {
 	e.Offset = l.predicted(now.Mono)
 	e.Precision = clock.Seconds(math.Sqrt(l.variance)) + l.past.Expected(max(0, now.Mono.Sub(l.accepted)-1))
 	e.Bias, e.BiasSigma = l.cfg.Bias, l.cfg.BiasRange/clock.Seconds(math.Sqrt(3)) // of a uniform range
-	e.Bound = l.bound(now.Mono)
+	e.Pulse = l.pulse(now.Mono)
+	e.Bound = l.whole(e.Pulse)
 	e.Growth = clock.Ratio((l.bound(now.Mono.Add(growthOver)).Total() - e.Bound.Total()) / growthOver)
 	e.Growth = max(e.Growth, 0)
 	if l.mode == Locked && l.disputed != 0 && now.Mono.Sub(l.disputedAt) < disputing {

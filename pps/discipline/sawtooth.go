@@ -38,3 +38,11 @@ func (w *sawtooth) correction(said float64) float64 {
 	}
 	return math.Copysign(said, slope*said)
 }
+
+// rms returns how large what the receiver said of its pulses is, root mean square in s; 0 = it says nothing.
+func (w *sawtooth) rms() float64 {
+	if w.seen == 0 {
+		return 0
+	}
+	return math.Sqrt(w.square / w.seen)
+}

@@ -48,6 +48,7 @@ func (s *Sensors) Centre() (celsius float64, ok bool) { return s.centre, s.hasT 
 
 // Restore begins with a law that was learned before, which must be valid.
 func (r *Rehearsals) Restore(m *Memory) {
+	r.restored = true
 	sigma := m.prior()
 	for i, walk := range walks {
 		g := newRegression(walk, &m.Law, &sigma)

@@ -25,12 +25,15 @@ type Rehearsals struct {
 	regression [len(walks)]regression
 	regressed  clock.Mono          // when they took their last means
 	learned    int                 // means they have taken
+	restored   bool                // they began with a law that was learned before
 	lessons    [lessons]regression // the best one, after each of the last means
 
 	scored [levels]int // rehearsals ever
 	score  [levels][predictors]struct{ square, weight float64 }
 	table  [levels][predictors]float64 // log2 of the expected error in s; made anew with each note
 	whole  [levels]float64             // the same of all predictors together, weighted
+	share  [levels][predictors]float64 // the weights
+	errors [levels]errors              // of all together, as they were rehearsed
 	ready  bool
 
 	excited excitation
@@ -292,11 +295,16 @@ func (r *Rehearsals) rehearse() {
 		keep := 1 - max(1/remembered, unlearning/(float64(r.scored[j])+unlearning))
 		moved, h := now.phase-then.phase, float64(now.at.Sub(then.at))
 		r.excited.learn(j, then.said(best.law(), h, &now.integral), then.doubt(best, h, &now.integral), keep)
+		together := 0.0
 		for p := range predictors {
 			err := moved - then.advance(p, h, &now.integral)
 			s := &r.score[j][p]
 			s.square = keep*s.square + err*err
 			s.weight = keep*s.weight + 1
+			together += r.share[j][p] * err
+		}
+		if r.ready {
+			r.errors[j].add(together, keep)
 		}
 	}
 }
@@ -326,6 +334,7 @@ func (r *Rehearsals) learn() {
 			errors[p] = math.Exp2(e)
 		}
 		weigh(&errors, &weights)
+		r.share[j] = weights
 		square := 0.0
 		for p, e := range errors {
 			square += weights[p] * e * e

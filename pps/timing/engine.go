@@ -105,6 +105,11 @@ type Engine struct {
 	spread   spread
 	spreadAt clock.Mono // when spread was taken
 
+	taught    taught
+	taughtAt  clock.Mono    // when it was taken
+	claimed   clock.Seconds // the accuracy that the receiver claimed last, 0 = none
+	claimedAt clock.Mono
+
 	conditions []integrity.Condition // of the receiver, the worst first
 	distrust   string                // why its pulses are not used
 
@@ -398,6 +403,7 @@ func (e *Engine) take(m gnss.TimeMark, to func(gnss.TimeMark, clock.Ratio) pairi
 	}
 	reason := to(m, e.loop.Steady())
 	e.noteLag(&m)
+	e.claims(&m)
 	e.unpaired = string(reason)
 	if reason != "" {
 		e.refuse(e.unpaired)
@@ -501,6 +507,7 @@ func (e *Engine) tick() {
 	e.remember()
 	e.learn()
 	e.spreadOut()
+	e.takeDown()
 	e.leapTick()
 	e.publish()
 	est := &e.snapshot.Estimate

@@ -10,6 +10,7 @@ import (
 	"timeball/pps/clock"
 	"timeball/pps/discipline"
 	"timeball/pps/histogram"
+	"timeball/pps/oscillator"
 	"timeball/pps/stability"
 )
 
@@ -38,6 +39,15 @@ type Snapshot struct {
 	// Lags how long after its pulse each type of message that names a second came, in the last 10 min. Both every 10 s.
 	Jitter *histogram.Counts `json:"jitter,omitempty"`
 	Lags   []Lag             `json:"lags,omitempty"`
+
+	// What the receiver says of its own errors, 1 sigma; 0 = it does not say. Sawtooth is that of its clock.
+	Accuracy          clock.Seconds `json:"accuracy,omitempty"`
+	Sawtooth          clock.Seconds `json:"sawtooth,omitempty"`
+	SawtoothCorrected bool          `json:"sawtooth_corrected,omitempty"` // it is taken off
+
+	// What the crystal has taught, once a minute; nothing until there is enough of it.
+	Curve     *oscillator.Curve      `json:"curve,omitempty"`
+	Rehearsed []oscillator.Rehearsed `json:"rehearsed,omitempty"`
 
 	Memory  *discipline.Memory `json:"memory,omitempty"`  // worth keeping over a restart; nil: nothing is yet
 	Learned *Learned           `json:"learned,omitempty"` // so is this
@@ -76,6 +86,8 @@ func (e *Engine) publish() {
 		Receiver: e.decoder.Receiver(), Serial: e.state.serial, Line: e.state.line, Text: e.state.text, Fix: e.state.fix, Sky: e.state.sky, Conditions: e.conditions,
 		Memory: e.memory, Learned: e.learned, Stability: e.points, Jitter: e.spread.jitter, Lags: e.spread.lags, Temperature: e.state.temperature.fresh(e.now.Mono), Utilisation: e.state.utilisation.fresh(e.now.Mono),
 	}
+	s.Accuracy, s.Sawtooth, s.SawtoothCorrected = e.accuracy(), e.taught.sawtooth, e.taught.corrected
+	s.Curve, s.Rehearsed = e.taught.curve, e.taught.rehearsed
 	s.Counters.Refused = e.refusals()
 	s.Forecast = e.forecast(&s.Estimate)
 	s.Witnesses = e.testimonies()

@@ -53,10 +53,52 @@ type Status struct {
 	Stability           []StabilityPoint `json:"stability"`             // of the undisciplined oscillator; null = not yet
 	EdgeJitter          *Histogram       `json:"edge_jitter"`           // edges minus the loop's predictions while locked, before the filter, positive is late; null = not yet
 	MessageLatency      []MessageLatency `json:"message_latency"`       // of the messages that name a second; null = none heard
+	BoundParts          []BoundPart      `json:"bound_parts"`           // what bound_seconds is made of, in the order of the signal; null = no bound
+	OscillatorLaw       *OscillatorLaw   `json:"oscillator_law"`        // frequency by temperature, as learned; null = not yet, or nothing tells the temperature
+	HoldoverRehearsed   []RehearsedPoint `json:"holdover_rehearsed"`    // what holdovers that were tried out while there was a pulse really erred; null = too few yet
 	HoldoverForecast    []ForecastPoint  `json:"holdover_forecast"`     // by rising after_seconds; null = not offered
 	Witnesses           []Witness        `json:"witnesses"`             // other clocks this unit asks; null = none
 	Conditions          []Condition      `json:"conditions"`            // what speaks against the receiver, the worst first; [] = nothing
 	Notices             []string         `json:"notices"`               // what was found wrong with card, settings or network, in sentences; [] = nothing
+}
+
+// BoundPart is one cause of the bound, or one that is known to be within another.
+type BoundPart struct {
+	// Name is satellites, receiver, sawtooth, cable (these four are what reference allows for), reference, capture, jitter
+	// (of the edges), loop, offset (known, and not removed yet), oscillator or contradiction (by pulses that were not believed).
+	Name string `json:"name"`
+	// State is "counted" (seconds is its share of the bound), "within-reference" (it is within that part and not known apart),
+	// "removed" (the receiver tells it and it is taken off each pulse) or "not-told".
+	State        string   `json:"state"`
+	Seconds      *float64 `json:"seconds"`       // of the bound: those that are counted add up to it; null = not counted apart
+	SigmaSeconds *float64 `json:"sigma_seconds"` // 1 sigma, of receiver and sawtooth as the receiver says; null = not known
+}
+
+// The states of a BoundPart.
+const (
+	PartCounted   = "counted"
+	PartReference = "within-reference"
+	PartRemoved   = "removed"
+	PartNotTold   = "not-told"
+)
+
+// OscillatorLaw is the frequency of the undisciplined oscillator by temperature, at the present load of the processor: with d
+// degrees from centre_celsius it is coefficients[0] + coefficients[1] d + coefficients[2] d^2.
+type OscillatorLaw struct {
+	CentreCelsius float64   `json:"centre_celsius"` // d counts from it
+	Coefficients  []float64 `json:"coefficients"`   // fractional frequency, per degree, per square degree
+	Covariance    []float64 `json:"covariance"`     // of the coefficients: 00, 01, 02, 11, 12, 22
+
+	AgeingRatioPerDay      float64 `json:"ageing_ratio_per_day"`       // drift that neither temperature nor load explains
+	AgeingSigmaRatioPerDay float64 `json:"ageing_sigma_ratio_per_day"` // 1 sigma of it
+}
+
+// RehearsedPoint is what rehearsed holdovers of one length really erred.
+type RehearsedPoint struct {
+	AfterSeconds  float64 `json:"after_seconds"`  // length of the holdover
+	MedianSeconds float64 `json:"median_seconds"` // half of them erred no more; rounded up by at most a tenth
+	P95Seconds    float64 `json:"p95_seconds"`    // 95 % of them erred no more; rounded up by at most a tenth
+	Rehearsals    int     `json:"rehearsals"`     // since the unit was started; old ones count less
 }
 
 // Condition is one thing that speaks against the receiver.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 
 	"timeball/web/alarm"
 	"timeball/web/api"
@@ -85,6 +86,7 @@ func loop(s api.Status) []Family {
 		gauge("timeball_bound_pulse_seconds", "Part of the bound: the loop.", s.BoundPulseSeconds),
 		gauge("timeball_bound_capture_seconds", "Part of the bound: the edge capture.", s.BoundCaptureSeconds),
 		gauge("timeball_bound_reference_seconds", "Part of the bound: receiver, cable and UTC.", s.BoundReferenceSeconds),
+		parts(s.BoundParts),
 		gauge("timeball_limit_seconds", "Above this bound nothing is served.", s.LimitSeconds),
 		gauge("timeball_frequency_ratio", "Fractional frequency of the oscillator; positive runs fast.", s.FrequencyRatio),
 		gauge("timeball_frequency_sigma_ratio", "One sigma of the frequency.", s.FrequencySigmaRatio),
@@ -92,8 +94,29 @@ func loop(s api.Status) []Family {
 			{[]string{"result", "accepted"}, float64(s.PulsesAccepted)}, {[]string{"result", "refused"}, float64(s.PulsesRefused)},
 		}},
 		{Name: "timeball_clock_steps_total", Kind: "counter", Help: "Steps of the served clock.", Samples: []Sample{{Value: float64(s.ClockSteps)}}},
+		rehearsed(s.HoldoverRehearsed),
 		gauge("timeball_sim_error_seconds", "True error of the clock of a simulated board.", s.SimErrorSeconds),
 	}
+}
+
+// parts are those of the bound that are counted.
+func parts(all []api.BoundPart) Family {
+	f := Family{Name: "timeball_bound_part_seconds", Kind: "gauge", Help: "Causes of the bound, which is their sum."}
+	for _, p := range all {
+		if p.Seconds != nil {
+			f.Samples = append(f.Samples, Sample{[]string{"part", p.Name}, *p.Seconds})
+		}
+	}
+	return f
+}
+
+func rehearsed(all []api.RehearsedPoint) Family {
+	f := Family{Name: "timeball_holdover_rehearsed_seconds", Kind: "gauge", Help: "What rehearsed holdovers erred, by their length and the share that erred no more."}
+	for _, p := range all {
+		after := strconv.FormatFloat(p.AfterSeconds, 'f', -1, 64)
+		f.Samples = append(f.Samples, Sample{[]string{"after_seconds", after, "share", "0.5"}, p.MedianSeconds}, Sample{[]string{"after_seconds", after, "share", "0.95"}, p.P95Seconds})
+	}
+	return f
 }
 
 func unit(s api.Status) []Family {

@@ -25,13 +25,17 @@ func TestWriteNamesWhatIsKnown(t *testing.T) {
 	got := write(api.Status{
 		Mode: "locked", Leap: "none", Stratum: 1, OffsetSeconds: new(-6e-9), BoundSeconds: new(1.868e-6), FrequencyRatio: new(-7.354e-6),
 		SatellitesUsed: new(14), RequestsAnswered: 86398, RequestsRefused: 2, Version: `1"2\3{`, Board: "Raspberry Pi 4\n",
-		Satellites: []api.Satellite{{}, {}},
-		Conditions: []api.Condition{{Name: "jam\"ming", Severity: "holdover"}, {Name: "few-satellites", Severity: "inform"}},
-		Witnesses:  []api.Witness{{Name: `a"b`, State: "disagrees", OffsetSeconds: new(1.5)}},
+		BoundParts:        []api.BoundPart{{Name: "cable"}, {Name: "capture", Seconds: new(1e-6)}, {Name: "loop", Seconds: new(2e-7)}},
+		HoldoverRehearsed: []api.RehearsedPoint{{AfterSeconds: 64, MedianSeconds: 1e-9, P95Seconds: 3e-9}},
+		Satellites:        []api.Satellite{{}, {}},
+		Conditions:        []api.Condition{{Name: "jam\"ming", Severity: "holdover"}, {Name: "few-satellites", Severity: "inform"}},
+		Witnesses:         []api.Witness{{Name: `a"b`, State: "disagrees", OffsetSeconds: new(1.5)}},
 	})
 	for _, want := range []string{
 		"\n# TYPE timeball_offset_seconds gauge\ntimeball_offset_seconds -6e-09\n",
 		"\ntimeball_bound_seconds 1.868e-06\n",
+		"\n# TYPE timeball_bound_part_seconds gauge\ntimeball_bound_part_seconds{part=\"capture\"} 1e-06\ntimeball_bound_part_seconds{part=\"loop\"} 2e-07\n",
+		"\ntimeball_holdover_rehearsed_seconds{after_seconds=\"64\",share=\"0.95\"} 3e-09\n",
 		"\ntimeball_frequency_ratio -7.354e-06\n",
 		"\ntimeball_satellites_used 14\n",
 		"\ntimeball_satellites_in_view 2\n",
@@ -75,7 +79,8 @@ func everything() api.Status {
 		FrequencySigmaRatio: new(1e-9), TemperatureCelsius: new(40.0), Utilisation: new(0.1), Undervoltage: new(false), Throttled: new(true),
 		SatellitesUsed: new(3), TAIOffsetSeconds: new(37), SimErrorSeconds: new(1e-9), Satellites: []api.Satellite{{}},
 		LeapSeconds: &api.LeapSeconds{}, Version: "1.0", Board: "b", Conditions: []api.Condition{{Name: "jamming", Severity: "alarm"}},
-		Witnesses: []api.Witness{{Name: "n", State: "agrees", OffsetSeconds: new(1.0), DistanceSeconds: new(1.0)}},
+		Witnesses:  []api.Witness{{Name: "n", State: "agrees", OffsetSeconds: new(1.0), DistanceSeconds: new(1.0)}},
+		BoundParts: []api.BoundPart{{Name: "loop", Seconds: new(1e-9)}}, HoldoverRehearsed: []api.RehearsedPoint{{AfterSeconds: 16, MedianSeconds: 1e-9, P95Seconds: 2e-9}},
 	}
 }
 

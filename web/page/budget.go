@@ -1,8 +1,12 @@
 package page
 
 import (
+	"math"
+
+	"timeball/web/api"
 	"timeball/web/figure"
 	"timeball/web/verdict"
+	"timeball/web/words"
 )
 
 // budget is the waterfall from the satellites to the answer: each part begins where the last one ended.
@@ -18,6 +22,7 @@ type budgetRow struct {
 	Sigma, Value, Share string
 	Bar                 bar
 	Most                bool // more than half of the bound
+	Within              bool // not counted apart: no bar
 }
 
 func (m maker) budgetPanel() Panel {
@@ -50,28 +55,36 @@ func (m maker) budgetPanel() Panel {
 
 // part is one cause of the bound; key names it in the catalogue.
 type part struct {
-	key, mark string
-	seconds   float64
-	sigma     *float64
+	key     string
+	counted bool // its seconds are of the bound
+	seconds float64
+	sigma   *float64
+	state   string
 }
 
-// boundParts returns the causes in the order of the signal; nil unless all are known.
+// budgetMarks are the marks that some parts have on the dial.
+var budgetMarks = map[string]string{"capture": "bias", "loop": "precision"}
+
+// boundParts returns the causes in the order of the signal; nil unless they are known and add up to the bound.
 func (m maker) boundParts() []part {
-	s := m.s
-	pulse := part{key: "loop", mark: "precision", sigma: s.PrecisionSeconds}
-	if s.Mode == verdict.Holdover {
-		pulse = part{key: "oscillator"}
-	}
 	var parts []part
-	for _, p := range []struct {
-		part
-		of *float64
-	}{{part{key: "reference"}, s.BoundReferenceSeconds}, {part{key: "capture", mark: "bias", sigma: s.BiasSigmaSeconds}, s.BoundCaptureSeconds}, {pulse, s.BoundPulseSeconds}} {
-		if p.of == nil || !(*p.of >= 0) {
-			return nil
+	sum := 0.0
+	for _, p := range m.s.BoundParts {
+		one := part{key: p.Name, sigma: p.SigmaSeconds, state: p.State, counted: p.State == api.PartCounted}
+		if !words.Has("budget." + p.Name) {
+			one.key = "other"
 		}
-		p.seconds = *p.of
-		parts = append(parts, p.part)
+		if one.counted {
+			if p.Seconds == nil || !(*p.Seconds >= 0) {
+				return nil
+			}
+			one.seconds = *p.Seconds
+		}
+		sum += one.seconds
+		parts = append(parts, one)
+	}
+	if bound := *m.s.BoundSeconds; !(math.Abs(sum-bound) <= 1e-6*bound) {
+		return nil
 	}
 	return parts
 }
@@ -103,20 +116,34 @@ func (m maker) newBudget(bound float64, parts []part) budget {
 	top, axis := niceAxis(bound)
 	b := budget{Total: figure.Bound(bound, 4), Axis: axis}
 	var at float64
-	for i, p := range parts {
-		piece := bar{X: 1000 * at / top, Width: 1000 * p.seconds / top, Other: i%2 == 1}
-		what := m.Say("budget." + p.key + ".what")
-		if p.key == "capture" && m.s.BiasSeconds != nil {
-			what = m.Say("budget.capture.removed", "bias", figure.Offset(-*m.s.BiasSeconds))
+	for _, p := range parts {
+		row := budgetRow{Name: m.Say("budget." + p.key), What: m.partWords(p), Mark: budgetMarks[p.key], Sigma: duration(p.sigma, 2)}
+		if !p.counted {
+			row.Within, row.Value = true, m.Say("budget.state."+p.state)
+			b.Rows = append(b.Rows, row)
+			continue
 		}
-		b.Rows = append(b.Rows, budgetRow{
-			Name: m.Say("budget." + p.key), What: what, Mark: p.mark, Bar: piece, Most: p.seconds > bound/2,
-			Sigma: duration(p.sigma, 2), Value: unit.Format(p.seconds, places) + "\u00a0" + unit.Name, Share: share(p.seconds, bound),
-		})
-		b.Bars = append(b.Bars, piece)
+		row.Bar = bar{X: 1000 * at / top, Width: 1000 * p.seconds / top, Other: len(b.Bars)%2 == 1}
+		row.Most, row.Value, row.Share = p.seconds > bound/2, unit.Format(p.seconds, places)+"\u00a0"+unit.Name, share(p.seconds, bound)
+		b.Rows, b.Bars = append(b.Rows, row), append(b.Bars, row.Bar)
 		at += p.seconds
 	}
 	return b
+}
+
+// partWords says what a part is, and what was done about it.
+func (m maker) partWords(p part) string {
+	switch {
+	case p.key == "capture" && m.s.BiasSeconds != nil:
+		return m.Say("budget.capture.removed", "bias", figure.Offset(-*m.s.BiasSeconds))
+	case p.key == "oscillator" && m.s.Mode == verdict.Holdover:
+		return m.Say("budget.oscillator.alone", "span", m.span(m.s.ModeSeconds))
+	case p.key == "receiver" && p.sigma != nil:
+		return m.Say("budget.receiver.told")
+	case p.key == "sawtooth" && words.Has("budget.sawtooth."+p.state):
+		return m.Say("budget.sawtooth." + p.state)
+	}
+	return m.Say("budget." + p.key + ".what")
 }
 
 func share(part, whole float64) string {

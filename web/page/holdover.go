@@ -78,7 +78,7 @@ func (m maker) holdoverFacts(points []api.ForecastPoint) []Fact {
 			facts = append(facts, Fact{m.Say("holdover.fact-after", "span", m.span(p.AfterSeconds)), "≤\u00a0" + figure.Bound(p.BoundSeconds, 2)})
 		}
 	}
-	return facts
+	return append(facts, m.rehearsedFacts()...)
 }
 
 // crossing returns when the forecast bound passes a limit; between two points it is a straight line of logarithms, and
@@ -136,7 +136,11 @@ func (m maker) forecastChart(points []api.ForecastPoint, limit *float64) chart {
 	if m.s.Mode == verdict.Holdover {
 		c.Title = m.Say("holdover.title.running")
 	}
+	band := m.rehearsedPoints(points)
 	low, high := points[0].BoundSeconds, points[len(points)-1].BoundSeconds
+	for _, p := range band {
+		low = min(low, p.MedianSeconds)
+	}
 	if limit != nil && *limit > 0 {
 		high = max(high, *limit*1.01)
 	}
@@ -161,19 +165,18 @@ func (m maker) forecastChart(points []api.ForecastPoint, limit *float64) chart {
 		c.Labels = append(c.Labels, label{X: 0, Y: y.up(*limit) / 10, DX: 8, DY: -8, Anchor: "start", Text: m.Say("holdover.hatch", "limit", figure.Duration(*limit, 2))})
 	}
 	m.forecastLine(&c, points, x, y, limit)
+	c.Table = m.forecastTable(points, x)
+	m.rehearsedBand(&c, band, x, y)
 	return c
 }
 
 // forecastLine draws the line and marks where it passes round bounds.
 func (m maker) forecastLine(c *chart, points []api.ForecastPoint, x, y scale, limit *float64) {
 	var xs, ys []float64
-	c.Table.Head = numbersHead(m.Say("holdover.head.after"), m.Say("mark.bound"))
 	for _, p := range points {
 		xs, ys = append(xs, x.at(p.AfterSeconds)), append(ys, y.up(p.BoundSeconds))
-		c.Table.Rows = append(c.Table.Rows, textRow(px(xs[len(xs)-1]), m.span(p.AfterSeconds), "≤\u00a0"+figure.Bound(p.BoundSeconds, 2)))
 	}
-	line := path(xs, ys)
-	c.Areas, c.Lines = []stroke{{"band", line + "L1000 1000L0 1000Z"}}, []stroke{{"line", line}}
+	c.Lines = []stroke{{"line", path(xs, ys)}}
 	marks := []float64{10e-6, 100e-6}
 	if limit != nil {
 		marks = append(marks, *limit)

@@ -26,6 +26,7 @@ func (m maker) oscillatorPanel() Panel {
 		}
 		p.Facts = []Fact{{m.Say("oscillator.frequency"), figure.FrequencySigma(y, sigma)}, {m.Say("oscillator.day"), figure.Offset(y * 86400)}}
 	}
+	p.Facts = append(p.Facts, m.lawFacts()...)
 	if t := m.s.TemperatureCelsius; t != nil {
 		p.Facts = append(p.Facts, Fact{m.Say("oscillator.temperature"), figure.Celsius(*t)})
 	}
@@ -73,9 +74,10 @@ func (m maker) lawChart() any {
 		return none
 	}
 	x, xTicks := niceScale(least(xs), greatest(xs), 6)
-	y, yTicks := niceScale(least(ys), greatest(ys), 6)
+	curve := m.curve(x)
+	y, yTicks := niceScale(min(least(ys), least(curve.y)), max(greatest(ys), greatest(curve.y)), 6)
 	c := chart{Title: m.Say("oscillator.law"), Height: "m"}
-	c.Caption = m.Say("oscillator.law.caption", "window", m.windowWords(&f), "step", m.span(f.step))
+	c.Caption = m.Say("oscillator.law.caption", "window", m.windowWords(&f), "step", m.span(f.step), "law", m.Say("oscillator.law.none"))
 	c.yAxis(y, yTicks, "ppm", signedPlain(yTicks[1]-yTicks[0]))
 	for i, v := range xTicks {
 		text := plain(xTicks[1] - xTicks[0])(v)
@@ -84,6 +86,10 @@ func (m maker) lawChart() any {
 		}
 		c.Grid += fmt.Sprintf("M%s 0V1000", px(x.at(v)))
 		c.xTick(x.at(v)/10, text)
+	}
+	if len(curve.x) > 0 {
+		c.Caption = m.Say("oscillator.law.caption", "window", m.windowWords(&f), "step", m.span(f.step), "law", m.Say("oscillator.law.known"))
+		curve.draw(&c, x, y, m.Say("oscillator.law.label"))
 	}
 	every := (len(xs) + mostDots - 1) / mostDots
 	for i := len(xs) - 1; i >= 0; i -= every {
@@ -95,7 +101,7 @@ func (m maker) lawChart() any {
 	}
 	now := c.Points[0]
 	c.Points = append(c.Points[1:], now) // above the others
-	c.Labels = []label{nowLabel(m.Say("chart.now"), now)}
+	c.Labels = append(c.Labels, nowLabel(m.Say("chart.now"), now))
 	c.Table = m.lawTable(xs, ys, x)
 	return c
 }
@@ -114,7 +120,7 @@ func nowLabel(text string, at point) label {
 
 // lawTable gives the mean and the spread of the frequency in each of at most twelve steps of temperature.
 func (m maker) lawTable(xs, ys []float64, x scale) table {
-	t := table{Head: numbersHead(m.Say("oscillator.temperature.head"), m.Say("chart.least", "unit", "ppm"), m.Say("chart.mean", "unit", "ppm"), m.Say("chart.greatest", "unit", "ppm"), m.Say("chart.count"))}
+	t := table{Head: numbersHead(m.Say("oscillator.temperature.head"), m.Say("chart.least", "unit", "ppm"), m.Say("chart.mean", "unit", "ppm"), m.Say("chart.greatest", "unit", "ppm"), m.Say("chart.count"), m.Say("oscillator.law.head"), "±\u00a0σ, ppb")}
 	step := niceStep(x.high-x.low, 12)
 	write := signedPlain(1e-4)
 	for from := math.Floor(x.low/step) * step; from < x.high; from += step {
@@ -125,7 +131,11 @@ func (m maker) lawTable(xs, ys []float64, x scale) table {
 			}
 		}
 		if n > 0 {
-			t.Rows = append(t.Rows, textRow("", plain(step)(from)+"\u00a0– "+plain(step)(from+step), write(low), write(sum/float64(n)), write(high), count(n)))
+			said, sigma := figure.Unknown, figure.Unknown
+			if v, of, ok := m.lawAt(from + step/2); ok {
+				said, sigma = write(v), figure.Decimal(1e3*of, 1)
+			}
+			t.Rows = append(t.Rows, textRow("", plain(step)(from)+"\u00a0– "+plain(step)(from+step), write(low), write(sum/float64(n)), write(high), count(n), said, sigma))
 		}
 	}
 	return t

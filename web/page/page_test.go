@@ -24,7 +24,7 @@ func lockedStatus() api.Status {
 		BiasSeconds: new(5.18e-6), BiasSigmaSeconds: new(0.27e-6), BoundSeconds: new(1.868e-6), RootDispersionSeconds: new(15.2588e-6),
 		FrequencyRatio: new(-7.354e-6), FrequencySigmaRatio: new(2.1e-9), TemperatureCelsius: new(47.3), Utilisation: new(0.12),
 		SatellitesUsed: new(3), Receiver: new("u-blox <b>ZED-F9T</b>"), UptimeSeconds: 273600, ModeSeconds: 273600, Version: "0.1.0",
-		Board: "Raspberry Pi 4", BoundPulseSeconds: new(0.452e-6), BoundCaptureSeconds: new(1.08e-6), BoundReferenceSeconds: new(0.336e-6),
+		Board: "Raspberry Pi 4", BoundParts: partsOf(0.452e-6), BoundPulseSeconds: new(0.452e-6), BoundCaptureSeconds: new(1.08e-6), BoundReferenceSeconds: new(0.336e-6),
 		PulsesAccepted: 86398, PulsesRefused: 2, RequestsAnswered: 1284711, ServedUnixNanoseconds: new(int64(1795269694_500000000)),
 		LeapSeconds:      &api.LeapSeconds{ListExpiresUnixSeconds: 1814140800, Listed: "none", Text: "<i>none</i>"},
 		TAIOffsetSeconds: new(37), Serial: new("UBX at 115200 baud"), Addresses: []string{"10.4.0.11"},
@@ -37,7 +37,30 @@ func lockedStatus() api.Status {
 	for _, p := range [][2]float64{{60, 2.0e-6}, {600, 2.4e-6}, {3600, 9.2e-6}, {86400, 850e-6}} {
 		s.HoldoverForecast = append(s.HoldoverForecast, api.ForecastPoint{AfterSeconds: p[0], BoundSeconds: p[1]})
 	}
+	s.OscillatorLaw = &api.OscillatorLaw{
+		CentreCelsius: 48, Coefficients: []float64{-7.0e-6, 1.5e-7, -1e-9}, Covariance: []float64{1e-18, 1e-19, 0, 4e-20, 0, 1e-22}, AgeingRatioPerDay: 8e-10, AgeingSigmaRatioPerDay: 3e-10,
+	}
+	for i := range 8 {
+		h := 16 * math.Exp2(float64(i))
+		s.HoldoverRehearsed = append(s.HoldoverRehearsed, api.RehearsedPoint{AfterSeconds: h, MedianSeconds: 2e-10 * h, P95Seconds: 5e-10 * h, Rehearsals: 300 - i})
+	}
 	return s
+}
+
+// partsOf is a budget of a capture of 1.08 us and a reference of 336 ns, with a part that this page does not know.
+func partsOf(pulse float64) []api.BoundPart {
+	counted := func(name string, seconds float64, sigma *float64) api.BoundPart {
+		return api.BoundPart{Name: name, State: api.PartCounted, Seconds: &seconds, SigmaSeconds: sigma}
+	}
+	return []api.BoundPart{
+		{Name: "satellites", State: api.PartReference},
+		{Name: "receiver", State: api.PartReference, SigmaSeconds: new(31e-9)},
+		{Name: "sawtooth", State: api.PartRemoved, SigmaSeconds: new(3e-9)},
+		{Name: "cable", State: api.PartReference},
+		counted("reference", 0.336e-6, nil),
+		counted("capture", 1.08e-6, new(0.27e-6)), counted("jitter", 0.02e-6, new(80e-9)), counted("loop", 0.2e-6, new(50e-9)),
+		counted("offset", 6e-9, nil), counted("oscillator", pulse-0.227e-6, new(pulse/4)), counted("<b>new</b>", 1e-9, nil),
+	}
 }
 
 func statuses() map[string]api.Status {
@@ -52,6 +75,7 @@ func statuses() map[string]api.Status {
 	holdover := lockedStatus()
 	holdover.EdgeJitter, holdover.MessageLatency = spreadOf()
 	holdover.Mode, holdover.ModeSeconds, holdover.BoundSeconds, holdover.BoundPulseSeconds = "holdover", 2820, new(47.2e-6), new(45.784e-6)
+	holdover.BoundParts = partsOf(45.784e-6)
 	holdover.Reason, holdover.Satellites, holdover.SatellitesUsed = "the antenna has been gone since 14:02 UTC", nil, new(0)
 	holdover.Conditions = []api.Condition{
 		{Name: "antenna-open", Severity: "holdover", SinceSeconds: 2820, Text: "the receiver finds no antenna: it draws no current"},
@@ -61,6 +85,7 @@ func statuses() map[string]api.Status {
 	holdover.Simulated, holdover.SimErrorSeconds = true, new(8.2e-6)
 	acquiring := api.Status{Mode: "acquiring", Leap: "unsynchronized", Stratum: 16, ModeSeconds: 40, SatellitesUsed: new(6)}
 	nobound := lockedStatus()
+	nobound.OscillatorLaw, nobound.HoldoverRehearsed = nil, nil
 	nobound.BoundSeconds = nil
 	nobound.Conditions = []api.Condition{{Name: "flat-signals", Severity: "alarm", SinceSeconds: 86400, Text: "all are equally strong"}}
 	quarantine := lockedStatus()
@@ -213,6 +238,9 @@ func TestPageSurvivesAnything(t *testing.T) {
 			*p = &v
 		}
 		s.ModeSeconds, s.UptimeSeconds, s.Simulated = v, v, true
+		s.OscillatorLaw = &api.OscillatorLaw{CentreCelsius: 40, Coefficients: []float64{v, v, 0}, Covariance: []float64{v, 0, 0, v, 0, v}, AgeingRatioPerDay: v, AgeingSigmaRatioPerDay: v}
+		s.BoundParts = []api.BoundPart{{Name: "loop", State: "counted", Seconds: &v, SigmaSeconds: &v}, {Name: "cable"}}
+		s.HoldoverRehearsed = []api.RehearsedPoint{{AfterSeconds: 10, MedianSeconds: v, P95Seconds: v}, {AfterSeconds: v, MedianSeconds: 1e-9, P95Seconds: 1e-8}}
 		s.HoldoverForecast = []api.ForecastPoint{{AfterSeconds: v, BoundSeconds: v}, {AfterSeconds: 2, BoundSeconds: v}, {AfterSeconds: 3, BoundSeconds: 1}}
 		for _, mode := range []string{"locked", "holdover", "acquiring", "quarantine", "free-running"} {
 			s.Mode = mode
@@ -359,16 +387,83 @@ func TestNiceAxisHoldsTheGreatest(t *testing.T) {
 
 func TestBudgetNamesItsGreatestCause(t *testing.T) {
 	tests := []struct {
-		reference, capture, pulse float64
-		want                      string
+		reference, capture, loop float64
+		want                     string
 	}{
-		{1, 1, 98, "; nearly all of it is the loop"}, {20, 60, 20, "; more than half is the edge capture"}, {30, 30, 40, "; no single cause makes half of it"},
+		{1, 1, 98, "; nearly all of it is the loop"},
+		{20, 60, 20, "; more than half is the edge capture"},
+		{30, 30, 40, "; no single cause makes half of it"},
+		{30, 30, 41, ""},
+		{30, -30, 100, ""},
+		{math.NaN(), 50, 50, ""}, // these do not add up to the bound
 	}
 	for _, tt := range tests {
-		s := api.Status{BoundReferenceSeconds: &tt.reference, BoundCaptureSeconds: &tt.capture, BoundPulseSeconds: &tt.pulse}
+		s := api.Status{BoundSeconds: new(100.0)}
+		for name, v := range map[string]float64{"reference": tt.reference, "capture": tt.capture, "loop": tt.loop} {
+			s.BoundParts = append(s.BoundParts, api.BoundPart{Name: name, State: api.PartCounted, Seconds: &v})
+		}
 		m := maker{s: s}
 		if got := m.leading(m.boundParts()); got != tt.want {
 			t.Errorf("leading(%v) = %q, want %q", tt, got, tt.want)
 		}
+	}
+}
+
+// The bars of the parts follow one another without a gap and end where the bound does; what is not counted apart has none.
+func TestBudgetFallsFromTheSkyToTheBound(t *testing.T) {
+	m := maker{s: lockedStatus()}
+	b := m.newBudget(1.868e-6, m.boundParts())
+	end := 0.0
+	for i, r := range b.Rows {
+		if r.Within != (i < 4) || r.Within && r.Bar != (bar{}) || r.Within && r.Share != "" {
+			t.Errorf("row %d %s: %+v", i, r.Name, r)
+		}
+		if !r.Within && math.Abs(r.Bar.X-end) > 1e-9 {
+			t.Errorf("%s begins at %v, the part before it ends at %v", r.Name, r.Bar.X, end)
+		}
+		end += r.Bar.Width
+	}
+	if want := 1000 * 1.868 / 2; math.Abs(end-want) > 1e-9 || len(b.Rows) != 11 || len(b.Bars) != 7 {
+		t.Errorf("%d rows and %d bars end at %v, want 11, 7 and %v", len(b.Rows), len(b.Bars), end, want)
+	}
+}
+
+// The curve of the law is drawn over the dots, within two of its sigmas; without a law the panel says that there is none yet.
+func TestOscillatorShowsTheLearnedLaw(t *testing.T) {
+	s := lockedStatus()
+	d := dataOf(s, words.English)
+	m := maker{words.In(words.English), d, s}
+	ppm, sigma, ok := m.lawAt(50)
+	if want := -7.0 + 2*0.15 - 4*0.001; !ok || math.Abs(ppm-want) > 1e-9 || math.Abs(sigma-1e6*math.Sqrt(1e-18+4e-19+4*4e-20+16*1e-22)) > 1e-9 {
+		t.Errorf("at 50 degrees %v ± %v, %v; want %v", ppm, sigma, ok, want)
+	}
+	c := m.lawChart().(chart)
+	if len(c.Lines) != 1 || len(c.Areas) != 1 || !strings.Contains(c.Caption, "learned law") || c.Labels[0].Text != "law" {
+		t.Errorf("lines %v, areas %v, %q, %v", c.Lines, c.Areas, c.Caption, c.Labels)
+	}
+	m.s.OscillatorLaw = nil
+	c = m.lawChart().(chart)
+	if len(c.Lines)+len(c.Areas) != 0 || !strings.Contains(c.Caption, "No law is learned yet") || m.lawFacts()[0].Value != "not learned yet" {
+		t.Errorf("without a law: lines %v, %q, %v", c.Lines, c.Caption, m.lawFacts())
+	}
+}
+
+// What rehearsals erred is a band under the forecast, from where that begins; lengths between two are on their line.
+func TestForecastShowsWhatRehearsalsErred(t *testing.T) {
+	s := lockedStatus()
+	m := maker{words.In(words.English), Data{Status: s}, s}
+	points := m.forecastPoints()
+	band := m.rehearsedPoints(points)
+	if len(band) != 7 || band[0].AfterSeconds != 60 || math.Abs(band[0].MedianSeconds/12e-9-1) > 1e-9 || band[1].AfterSeconds != 64 {
+		t.Errorf("%d points, from %+v to %+v", len(band), band[0], band[1])
+	}
+	c := m.forecastChart(points, s.LimitSeconds)
+	if len(c.Areas) != 1 || len(c.Table.Rows) != 12 || !strings.Contains(c.Caption, "300 rehearsals") || c.Y[len(c.Y)-1].Text != "10\u00a0ns" {
+		t.Errorf("%d areas, %d rows, %q, %v", len(c.Areas), len(c.Table.Rows), c.Caption, c.Y)
+	}
+	m.s.HoldoverRehearsed = nil
+	c = m.forecastChart(points, s.LimitSeconds)
+	if len(c.Areas) != 0 || !strings.Contains(c.Caption, "rehearsed yet") || m.rehearsedFacts()[0].Value != "too few yet" {
+		t.Errorf("without rehearsals: %v, %q, %v", c.Areas, c.Caption, m.rehearsedFacts())
 	}
 }

@@ -155,7 +155,7 @@ func (u *Unit) forget(status *api.Status) {
 	status.OffsetSeconds, status.PrecisionSeconds, status.TemperatureCelsius, status.Utilisation = nil, nil, nil, nil
 	if status.Mode == discipline.FreeRunning.String() {
 		status.BoundSeconds, status.BoundPulseSeconds, status.BoundCaptureSeconds, status.BoundReferenceSeconds = nil, nil, nil, nil
-		status.HoldoverForecast = nil
+		status.BoundParts, status.HoldoverForecast = nil, nil
 	}
 }
 

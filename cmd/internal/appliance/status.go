@@ -35,6 +35,8 @@ func (u *Unit) Status() api.Status {
 	status.ClockSteps = uint64(now.Era)
 	describeService(&status, p, now)
 	describeLoop(&status, est, now)
+	describeBound(&status, s, now)
+	describeOscillator(&status, s)
 	describeLeap(&status, s.Leap)
 	describeStability(&status, s.Stability)
 	describeReceiver(&status, s)

@@ -81,12 +81,29 @@ func consistent(s api.Status) string {
 		return "root dispersion below the bound"
 	case s.BoundSeconds != nil && !near(*s.BoundSeconds, *s.BoundPulseSeconds+*s.BoundCaptureSeconds+*s.BoundReferenceSeconds):
 		return "the parts of the bound do not add up"
+	case s.BoundSeconds != nil && !near(*s.BoundSeconds, counted(s)):
+		return "the causes of the bound do not add up"
+	case (s.BoundSeconds == nil) != (s.BoundParts == nil):
+		return "causes without a bound, or a bound without causes"
 	case s.BoundSeconds != nil && (*s.BoundSeconds < *s.PrecisionSeconds || *s.PrecisionSeconds < 0 || s.FrequencyRatio == nil):
 		return "precision beyond the bound, or no frequency"
 	case s.PulsesRefused > 1<<40 || s.ModeSeconds < 0:
 		return "a counter went below zero"
 	}
 	return ""
+}
+
+// counted returns the sum of what is counted of a bound.
+func counted(s api.Status) (sum float64) {
+	for _, p := range s.BoundParts {
+		if (p.State == api.PartCounted) != (p.Seconds != nil) {
+			return math.NaN()
+		}
+		if p.Seconds != nil {
+			sum += *p.Seconds
+		}
+	}
+	return sum
 }
 
 func TestStatusIsOfOneInstant(t *testing.T) {
