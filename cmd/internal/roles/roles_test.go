@@ -84,6 +84,9 @@ func act() error {
 		return c.Link.Tell("what became", confined(dir))
 	}
 	c.Link.Tell("status", status())
+	if part == "stays" {
+		select {}
+	}
 	for ctx.Err() == nil {
 		if err := c.Beat(); err != nil {
 			return err
@@ -137,6 +140,16 @@ func realTime() string {
 	var cores unix.CPUSet
 	if err := unix.SchedGetaffinity(own, &cores); err != nil || cores.Count() != 1 || !cores.IsSet(runtime.NumCPU()-1) {
 		said += fmt.Sprintf("it runs on %d cores, %v; ", cores.Count(), err)
+	}
+	tids := make(chan int)
+	for range 200 {
+		go func() { time.Sleep(time.Millisecond); tids <- unix.Gettid() }()
+	}
+	for range 200 {
+		if <-tids == own {
+			said += "others run on that thread; "
+			break
+		}
 	}
 	f := fields(status())
 	if f["VmLck"] == "0 kB" {
@@ -554,7 +567,7 @@ func superviseElsewhere() {
 	var all []Role
 	for name, may := range map[string]Capabilities{"with": SysNice, "without": 0} {
 		all = append(all, Role{
-			Name: name, Privileges: Privileges{Capabilities: may, UID: 60124},
+			Name: name, Privileges: Privileges{Capabilities: may, UID: 60124}, Prepare: told(os.Getenv(elsewhere)),
 			Answer: func(_ context.Context, _ string, data json.RawMessage) (any, error) {
 				var text string
 				err := json.Unmarshal(data, &text)
@@ -567,12 +580,12 @@ func superviseElsewhere() {
 	New(slog.New(slog.NewTextHandler(os.Stderr, nil)), os.Stdout, os.Stderr, all...).Run(ctx)
 }
 
-// startElsewhere starts one, which may be another user's; next returns what the next Role says of itself.
-func startElsewhere(t *testing.T, as *syscall.SysProcAttr) (cmd *exec.Cmd, next func() (role string, status map[string]string), log *buffer) {
+// startElsewhere starts one, whose Roles act that part and which may be another user's; next returns what the next Role says of itself.
+func startElsewhere(t *testing.T, part string, as *syscall.SysProcAttr) (cmd *exec.Cmd, next func() (role string, status map[string]string), log *buffer) {
 	t.Helper()
 	log = &buffer{}
 	cmd = exec.Command("/proc/self/exe")
-	cmd.Env, cmd.Dir, cmd.Stderr, cmd.SysProcAttr = append(os.Environ(), elsewhere+"=1"), "/", log, as
+	cmd.Env, cmd.Dir, cmd.Stderr, cmd.SysProcAttr = append(os.Environ(), elsewhere+"="+part), "/", log, as
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -610,7 +623,7 @@ func TestSupervisorOfAnotherUserGivesWhatItHas(t *testing.T) {
 		t.Skip("only root can make one with capabilities")
 	}
 	t.Parallel()
-	_, next, log := startElsewhere(t, &syscall.SysProcAttr{
+	_, next, log := startElsewhere(t, "beats", &syscall.SysProcAttr{
 		Credential: &syscall.Credential{Uid: 60123, Gid: 60123}, AmbientCaps: []uintptr{unix.CAP_SYS_NICE, unix.CAP_NET_RAW},
 	})
 	want := map[string]Capabilities{"with": SysNice, "without": 0}
@@ -626,7 +639,7 @@ func TestSupervisorOfAnotherUserGivesWhatItHas(t *testing.T) {
 // When the Supervisor is killed nothing of it stays.
 func TestRolesEndWithTheirSupervisor(t *testing.T) {
 	t.Parallel()
-	cmd, next, log := startElsewhere(t, nil)
+	cmd, next, log := startElsewhere(t, "stays", nil)
 	var pids []int
 	for range 2 {
 		_, f := next()
@@ -653,7 +666,7 @@ func gone(pid int) bool {
 // A machine that stands still as a whole, Supervisor and Roles, finds all as it was.
 func TestRolesAreNotBlamedForAMachineThatStoodStill(t *testing.T) {
 	t.Parallel()
-	cmd, next, log := startElsewhere(t, nil)
+	cmd, next, log := startElsewhere(t, "beats", nil)
 	pids := []int{cmd.Process.Pid}
 	for range 2 {
 		_, f := next()
