@@ -59,7 +59,7 @@ web:
 # Pictures of the page in its states, from the simulated board: ten minutes with the fonts Liberation and Noto CJK.
 WARM ?= 8m
 screenshots:
-	@.ci/page && mkdir -p docs/screenshots && $(GO) test ./cmd/internal/browser -count 1 -timeout 30m -args -warm $(WARM) -screenshots $(CURDIR)/docs/screenshots
+	@.ci/deps screenshots && mkdir -p docs/screenshots && $(GO) test ./cmd/internal/browser -count 1 -timeout 30m -args -warm $(WARM) -screenshots $(CURDIR)/docs/screenshots
 
 bench: $(TOOLS)/benchstat
 	@$(GO) test -run '^$$' -bench . -benchmem ./...
