@@ -15,13 +15,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -88,10 +86,7 @@ func Main() error {
 
 // run boots, serves until it is told to stop, and stops.
 func (b *boot) run() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2)
-	defer stop()
-	asked := make(chan os.Signal, 4)
-	signal.Notify(asked, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2)
+	asked := toStop() // also what comes before there is anything to stop
 	// Ctrl-Alt-Del becomes SIGINT, so that what is to be written is written.
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF)
 	failed := b.mountAll()
@@ -104,10 +99,7 @@ func (b *boot) run() {
 	b.tune()
 	b.configure()
 	b.readNetwork()
-	b.serve(ctx)
-	how := <-asked
-	b.log.Info("told to stop", "signal", how)
-	b.stop(how == syscall.SIGUSR1 || how == syscall.SIGUSR2)
+	b.untilTold(asked, b.serve)
 }
 
 // openLog opens the log in RAM, which the serial console follows where there is one.

@@ -63,6 +63,13 @@ func (k *fakeKernel) Unmount(target string) error {
 func (k *fakeKernel) Now() time.Time             { return k.clock }
 func (k *fakeKernel) SetClock(t time.Time) error { k.clock = t; return nil }
 func (k *fakeKernel) SetHostname(string) error   { return nil }
+func (k *fakeKernel) Signal(s unix.Signal)       { k.calls = append(k.calls, unix.SignalName(s)+" to all") }
+func (k *fakeKernel) Sync()                      { k.calls = append(k.calls, "sync") }
+
+func (k *fakeKernel) Stop(off bool) error {
+	k.calls = append(k.calls, fmt.Sprintf("stop off=%v", off))
+	return unix.EPERM
+}
 
 // card returns a start of a card that is a folder.
 func card(t *testing.T) (*boot, *fakeKernel) {

@@ -19,6 +19,9 @@ type kernel interface {
 	Now() time.Time
 	SetClock(t time.Time) error
 	SetHostname(name string) error
+	Signal(s unix.Signal) // to all processes but this
+	Sync()
+	Stop(off bool) error // the board: switched off, or restarted
 }
 
 // linux is the kernel of the card.
@@ -92,4 +95,16 @@ func (linux) SetHostname(name string) error {
 		return fmt.Errorf("set the host name %q: %w", name, err)
 	}
 	return nil
+}
+
+func (linux) Signal(s unix.Signal) { _ = unix.Kill(-1, s) } // that there is nobody else is no error
+
+func (linux) Sync() { unix.Sync() }
+
+func (linux) Stop(off bool) error {
+	how := unix.LINUX_REBOOT_CMD_RESTART
+	if off {
+		how = unix.LINUX_REBOOT_CMD_POWER_OFF
+	}
+	return os.NewSyscallError("reboot", unix.Reboot(how))
 }

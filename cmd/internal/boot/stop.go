@@ -2,10 +2,12 @@ package boot
 
 import (
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,21 +16,38 @@ import (
 	"timeball/image/mounts"
 )
 
+// toStop returns the signals that tell process 1 to stop: SIGUSR1 and SIGUSR2 switch the board off, SIGTERM and SIGINT restart
+// it.
+func toStop() <-chan os.Signal {
+	asked := make(chan os.Signal, 4)
+	signal.Notify(asked, unix.SIGTERM, unix.SIGINT, unix.SIGUSR1, unix.SIGUSR2)
+	return asked
+}
+
+// untilTold has serve serve until the board is asked to stop, and stops it.
+func (b *boot) untilTold(asked <-chan os.Signal, serve func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	served := make(chan struct{})
+	go func() { defer close(served); serve(ctx) }()
+	how := <-asked
+	b.log.Info("told to stop", "signal", how)
+	cancel()
+	<-served
+	b.stop(how == unix.SIGUSR1 || how == unix.SIGUSR2)
+}
+
 // stop ends what runs, writes what is to be written and restarts the board, or switches it off.
 func (b *boot) stop(off bool) {
-	_ = unix.Kill(-1, unix.SIGTERM)
+	b.k.Signal(unix.SIGTERM)
 	time.Sleep(500 * time.Millisecond) // all services have ended; this is for what they left behind
-	_ = unix.Kill(-1, unix.SIGKILL)
-	unix.Sync()
+	b.k.Signal(unix.SIGKILL)
+	b.k.Sync()
 	for _, target := range []string{mounts.Perm, mounts.Lower, mounts.Under, mounts.Boot} {
 		_ = b.k.Unmount(target)
 	}
-	unix.Sync()
-	how := unix.LINUX_REBOOT_CMD_RESTART
-	if off {
-		how = unix.LINUX_REBOOT_CMD_POWER_OFF
-	}
-	b.log.Error("the kernel did not stop", "error", unix.Reboot(how))
+	b.k.Sync()
+	b.log.Error("the kernel did not stop", "error", b.k.Stop(off))
 	time.Sleep(time.Second)
 }
 

@@ -33,6 +33,10 @@ func TestMain(m *testing.M) {
 	case "fail":
 		fmt.Println("child failed")
 		os.Exit(7)
+	case "stops":
+		beStopped()
+	case "serves":
+		beServing()
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("child stays")

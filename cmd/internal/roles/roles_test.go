@@ -499,10 +499,18 @@ func TestSupervisorGoesOnBesideARoleThatFails(t *testing.T) {
 	b := newBench(t, Role{Name: "bad", Prepare: told("ends")}, Role{Name: "good"})
 	await(t, "three failures", &b.log, func() bool { return b.Restarts()["bad"] >= 3 })
 	await(t, "the other", &b.log, func() bool { return b.ask("good", 1) == 2 })
+	if b.Alive() {
+		t.Error("all are said to be alive, and one never said so")
+	}
 	if !strings.Contains(b.log.String(), "pause=400ms") || !strings.Contains(b.log.String(), "of its own accord") {
 		t.Errorf("log:\n%s", &b.log)
 	}
 	var n int
+	m := newBench(t, Role{Name: "mute", Prepare: told("mute")})
+	await(t, "a process", &m.log, func() bool { return m.ask("mute", 1) == 2 })
+	if m.Alive() {
+		t.Error("a role that has not said so is taken to be alive")
+	}
 	if err := b.Ask(t.Context(), "nobody", "double", 1, &n); !errors.Is(err, errNotRunning) {
 		t.Errorf("a role that is none: %v", err)
 	}
