@@ -11,6 +11,7 @@ import (
 const (
 	minReads   = 3    // brackets taken at each Read
 	maxReads   = 12   // brackets taken while the difference is known to no better than wideBracket
+	newReads   = 64   // brackets that a new difference is known from, where they are wide: what it moves by later looks like a step
 	maxBracket = 1000 // nanoseconds; three system calls take less than that on every board
 )
 
@@ -21,22 +22,33 @@ const (
 // call (0.1-1 us, more when preempted) out of every conversion between the two clocks.
 type difference struct {
 	low, high int64
-	known     bool
+	brackets  int // that it is known from, 0: it is not known; of many the first ones are counted
 }
 
 // narrow takes in that other was read between before and after. If that contradicts the interval the difference has
 // changed (a step, a leap second, a suspend) and only the new reading counts.
 func (d *difference) narrow(before, other, after int64) {
 	low, high := other-after, other-before
-	if !d.known || low > d.high || high < d.low {
-		*d = difference{low, high, true}
+	if d.brackets == 0 || low > d.high || high < d.low {
+		*d = difference{low, high, 1}
 		return
 	}
-	d.low, d.high = max(d.low, low), min(d.high, high)
+	d.low, d.high, d.brackets = max(d.low, low), min(d.high, high), min(d.brackets+1, newReads)
 }
 
 // wide reports whether the interval is wider than an undisturbed reading leaves it.
-func (d *difference) wide() bool { return !d.known || d.high-d.low > maxBracket }
+func (d *difference) wide() bool { return d.brackets == 0 || d.high-d.low > maxBracket }
+
+// wants returns how many brackets are to be taken at a Read.
+func (d *difference) wants() int {
+	switch {
+	case !d.wide():
+		return minReads
+	case d.brackets < newReads:
+		return newReads
+	}
+	return maxReads
+}
 
 // middle returns the best estimate of the difference.
 func (d *difference) middle() int64 { return d.low + (d.high-d.low)/2 }
@@ -52,7 +64,7 @@ type reader struct {
 // someone else does not change the Era: it shows as a changed Real - Mono.
 func (r *reader) Read() (clock.Reading, error) {
 	var mono int64
-	for n := 0; n < minReads || (n < maxReads && (r.real.wide() || r.boot.wide())); n++ {
+	for n := 0; n < max(r.real.wants(), r.boot.wants()); n++ {
 		var err error
 		if mono, err = r.bracket(); err != nil {
 			return clock.Reading{}, err

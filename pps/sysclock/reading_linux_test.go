@@ -13,18 +13,19 @@ import (
 // world is three clocks with constant differences, read by system calls that take 40 to 400 ns and, now and then, 50 us.
 type world struct {
 	mono, real, boot int64
+	times            int64 // by which they take longer; 0: 1
 	random           *rand.Rand
 	slow             int // further readings that take 50 us
 	err              error
 }
 
 func (w *world) now(id int32) (int64, error) {
-	w.mono += 20 + w.random.Int64N(180)
+	w.mono += max(1, w.times) * (20 + w.random.Int64N(180))
 	if w.slow > 0 || w.random.IntN(20) == 0 {
 		w.mono += 50_000
 		w.slow--
 	}
-	defer func() { w.mono += 20 + w.random.Int64N(180) }()
+	defer func() { w.mono += max(1, w.times) * (20 + w.random.Int64N(180)) }()
 	switch id {
 	case unix.CLOCK_REALTIME:
 		return w.mono + w.real, w.err
@@ -67,6 +68,29 @@ func TestReadIsExactDespitePreemption(t *testing.T) {
 	}
 	for range 50 {
 		check(t, w, c, 20) // intersected brackets
+	}
+}
+
+// In an emulated machine a reading takes 12 us and more.
+func TestReadKeepsTheDifferenceWhereReadingsAreSlow(t *testing.T) {
+	const interference = 2000 // ns: of package discipline, from which on it takes a change for another program's step
+	for seed := range uint64(100) {
+		w, c := newWorld()
+		w.times, w.random = 60, rand.New(rand.NewPCG(seed, 0))
+		first, err := c.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 200 {
+			r, err := c.Read()
+			if err != nil {
+				t.Fatal(err)
+			}
+			moved := (int64(r.Real) - int64(r.Mono)) - (int64(first.Real) - int64(first.Mono))
+			if abs(moved) > interference {
+				t.Fatalf("seed %d: Real - Mono has moved by %d ns without a step, want at most %d", seed, moved, interference)
+			}
+		}
 	}
 }
 
