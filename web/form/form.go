@@ -9,6 +9,7 @@ import (
 	"embed"
 	"html/template"
 	"io"
+	"sync"
 
 	"timeball/web/api"
 	"timeball/web/auth"
@@ -187,7 +188,10 @@ type Refusal struct {
 //go:embed templates/*.html
 var files embed.FS
 
-var templates = template.Must(template.New("").ParseFS(files, "templates/*.html"))
+// templates are made when the first form is asked for.
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").ParseFS(files, "templates/*.html"))
+})
 
 // Write writes the page.
-func Write(w io.Writer, v View) error { return templates.ExecuteTemplate(w, "form", v) }
+func Write(w io.Writer, v View) error { return templates().ExecuteTemplate(w, "form", v) }

@@ -15,6 +15,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"sync"
 
 	"timeball/web/api"
 	"timeball/web/words"
@@ -107,13 +108,16 @@ type empty struct{ Title, Text string }
 //go:embed templates/*.html
 var files embed.FS
 
-// templates are the same files in each language.
-var templates = func() map[words.Lang]*template.Template {
-	all := map[words.Lang]*template.Template{}
+// templates are the same files in each language, made when the first page of it is asked for: of the processes of a unit
+// only one has a page.
+var templates = func() map[words.Lang]func() *template.Template {
+	all := map[words.Lang]func() *template.Template{}
 	for _, lang := range words.Langs {
-		w := words.In(lang)
-		functions := template.FuncMap{"bold": bold, "px": px, "t": w.Say, "level": levelName}
-		all[lang] = template.Must(template.New("").Funcs(functions).ParseFS(files, "templates/*.html"))
+		all[lang] = sync.OnceValue(func() *template.Template {
+			w := words.In(lang)
+			functions := template.FuncMap{"bold": bold, "px": px, "t": w.Say, "level": levelName}
+			return template.Must(template.New("").Funcs(functions).ParseFS(files, "templates/*.html"))
+		})
 	}
 	return all
 }()
@@ -121,7 +125,7 @@ var templates = func() map[words.Lang]*template.Template {
 // Write writes the whole page.
 func Write(w io.Writer, site Site, d Data) error {
 	v := newView(site, d)
-	return templates[v.Lang].ExecuteTemplate(w, "page", v)
+	return templates[v.Lang]().ExecuteTemplate(w, "page", v)
 }
 
 // Follow returns what a running page needs: every part. What is as in before, a page of the same look, is not made anew:
@@ -132,7 +136,7 @@ func Follow(site Site, d Data, before Event) (Event, error) {
 	var b bytes.Buffer
 	part := func(id, name string, data any) error {
 		b.Reset()
-		if err := templates[v.Lang].ExecuteTemplate(&b, name, data); err != nil {
+		if err := templates[v.Lang]().ExecuteTemplate(&b, name, data); err != nil {
 			return fmt.Errorf("page: part %s: %w", id, err)
 		}
 		e.Parts[id] = b.String()

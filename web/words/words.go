@@ -9,6 +9,7 @@ package words
 import (
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Lang is a language of the catalogue.
@@ -72,7 +73,7 @@ func (e entry) in(lang Lang) string {
 type section map[string]entry
 
 // catalogue holds every text. Keys are unique over all sections.
-var catalogue = func() section {
+var catalogue = sync.OnceValue(func() section {
 	all := section{}
 	for _, s := range sections {
 		for key, e := range s {
@@ -80,17 +81,17 @@ var catalogue = func() section {
 		}
 	}
 	return all
-}()
+})
 
 // Has reports whether the catalogue has a key.
 func Has(key string) bool {
-	_, ok := catalogue[key]
+	_, ok := catalogue()[key]
 	return ok
 }
 
 // Say returns the text of a key, with each {name} replaced by the value that follows the name in with.
 func (w Words) Say(key string, with ...string) string {
-	e, ok := catalogue[key]
+	e, ok := catalogue()[key]
 	if !ok {
 		return key
 	}

@@ -35,8 +35,8 @@ func TestCatalogueIsCompleteInBothLanguages(t *testing.T) {
 			}
 		}
 	}
-	if count != len(catalogue) {
-		t.Errorf("%d texts have %d keys: a key is there twice", count, len(catalogue))
+	if count != len(catalogue()) {
+		t.Errorf("%d texts have %d keys: a key is there twice", count, len(catalogue()))
 	}
 }
 
@@ -44,7 +44,7 @@ func TestCatalogueIsCompleteInBothLanguages(t *testing.T) {
 var halfWidth = regexp.MustCompile(`\p{Han}[,;:?!]|[,;:?!]\p{Han}`)
 
 func TestChineseTakesFullWidthMarks(t *testing.T) {
-	for key, e := range catalogue {
+	for key, e := range catalogue() {
 		if found := halfWidth.FindString(e.zh); found != "" {
 			t.Errorf("%s: %q has a half-width mark at %q", key, e.zh, found)
 		}
