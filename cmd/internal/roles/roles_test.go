@@ -656,6 +656,7 @@ func TestRolesEndWithTheirSupervisor(t *testing.T) {
 			t.Fatalf("process %q: %v", f["Pid"], err)
 		}
 		pids = append(pids, pid)
+		t.Cleanup(func() { syscall.Kill(pid, syscall.SIGKILL) }) // where the kernel did not
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)

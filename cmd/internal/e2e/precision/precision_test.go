@@ -58,6 +58,7 @@ type plan struct {
 	returned           time.Duration // after the pulse is back: then the clock is as precise as before
 	askEvery, patience time.Duration
 	processes          string
+	lookEvery          int // s
 }
 
 func planned() plan {
@@ -65,12 +66,14 @@ func planned() plan {
 		return plan{
 			end: 6 * time.Hour, settled: 10 * time.Minute, floodAt: time.Hour, floodFor: 10 * time.Minute, perSecond: 2000,
 			lostAt: 3 * time.Hour, lostFor: 2 * time.Hour, returned: 10 * time.Minute, askEvery: time.Minute, patience: 5 * time.Hour, processes: "3",
+			lookEvery: 5, // a look asks the page, which costs the emulated processor more than the rest of the second
 		}
 	}
 	return plan{
 		end: 600 * time.Second, settled: 60 * time.Second, floodAt: 300 * time.Second, floodFor: 30 * time.Second, perSecond: 500,
 		lostAt: 400 * time.Second, lostFor: 90 * time.Second, returned: 30 * time.Second, askEvery: 10 * time.Second, patience: patience,
 		processes: "1", // three, as in the long run and around the leap second, take twice the time to emulate
+		lookEvery: 1,
 	}
 }
 
@@ -80,7 +83,8 @@ func TestDaemonKeepsTimeOnTheRealKernel(t *testing.T) {
 	t.Parallel()
 	p := planned()
 	s := scenario(t, anyDay, p.end)
-	s.AskEvery = p.askEvery
+	s.AskEvery, s.LookEvery = p.askEvery, p.lookEvery
+	look := time.Duration(p.lookEvery) * time.Second // what happens is seen that much later
 	s.Daemon = append(s.Daemon, "-processes", p.processes)
 	s.Flood = Flood{At: p.floodAt, For: p.floodFor, PerSecond: p.perSecond}
 	s.Faults = []sim.Fault{{Name: sim.FaultAntenna, At: p.lostAt, For: p.lostFor}}
@@ -91,7 +95,7 @@ func TestDaemonKeepsTimeOnTheRealKernel(t *testing.T) {
 	if locked.Seconds() > chronyLock {
 		t.Errorf("locked after %v, want %.0f s", locked, chronyLock)
 	}
-	since, back := locked+2*time.Second, p.lostAt+p.lostFor
+	since, back := locked+2*look, p.lostAt+p.lostFor
 	r.of(since, p.lostAt).honest(t, 0.999)
 	r.of(p.lostAt, back).honest(t, 0.99)
 	r.of(back, p.end).honest(t, 0.999)
@@ -106,8 +110,8 @@ func TestDaemonKeepsTimeOnTheRealKernel(t *testing.T) {
 	if want := int64(float64(p.perSecond) * p.floodFor.Seconds()); r.sent < want*9/10 {
 		t.Errorf("the flood was %d packets, want %d", r.sent, want)
 	}
-	if after := r.firstAfter(t, p.lostAt, "holdover"); after > 3*time.Second {
-		t.Errorf("the lost pulse was noticed after %v, want 3 s", after)
+	if after := r.firstAfter(t, p.lostAt, "holdover"); after > 2*time.Second+look {
+		t.Errorf("the lost pulse was noticed after %v, want %v", after, 2*time.Second+look)
 	}
 	t.Logf("in holdover: at most %.0f ns off", r.of(p.lostAt, back).errors().greatest*1e9)
 	if after := r.firstAfter(t, back, "locked"); after > p.returned {

@@ -48,21 +48,45 @@ func playOn(t *testing.T, m machine.Virtual, s Scenario, config string, more ...
 	m.Initrd, m.Date = machine.Initrd(t, []string{"/dev", "/proc", "/sys", "/tmp", "/var"}, files...), time.Unix(0, int64(s.Start))
 	in, out := io.Pipe()
 	read := make(chan report)
-	go func() { read <- readReport(in) }()
+	go func() { read <- readReport(in, func(r report) { r.progress(t, s.For) }) }()
 	began := time.Now()
 	used, runErr := m.Run(t, out)
 	out.Close()
 	r := <-read
 	t.Logf("%v of the guest's time in %.0f s, %.0f s of a processor", s.For, time.Since(began).Seconds(), used.Seconds())
 	if runErr != nil || r.ended != "as planned" {
+		keep(t, r)
 		t.Fatalf("the guest ended %q: %v\n%s\n%s", r.ended, runErr, strings.Join(r.console, "\n"), strings.Join(r.log, "\n"))
 	}
 	keep(t, r)
 	return r
 }
 
-// readReport reads the guest's console to its end.
-func readReport(in io.Reader) (r report) {
+// progressEvery is how much of the guest's time there is between two looks at a long run.
+const progressEvery = 30 * time.Minute
+
+// progress logs how the clock was of late, at each progressEvery and where a run ended before its time.
+func (r report) progress(t *testing.T, end time.Duration) {
+	if len(r.samples) == 0 {
+		return
+	}
+	last := r.samples[len(r.samples)-1]
+	at := time.Duration(last.At * 1e9)
+	since := r.of(at-progressEvery+time.Second, at+time.Second)
+	e := since.errors()
+	t.Logf("%v of %v: %s, %d samples since %v, error %.0f ns on average, standard deviation %.0f ns, at most %.0f ns, bound %.0f ns",
+		at.Round(time.Second), end, last.Mode, len(since.samples), max(0, at-progressEvery).Round(time.Second), e.mean*1e9, e.sd*1e9, e.greatest*1e9, last.Bound*1e9)
+}
+
+// readReport reads the guest's console to its end; progress is told of it each progressEvery, and of what was reached when the
+// guest did not come to its end.
+func readReport(in io.Reader, progress func(report)) (r report) {
+	next := progressEvery.Seconds()
+	defer func() {
+		if r.ended != "as planned" {
+			progress(r)
+		}
+	}()
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -74,7 +98,10 @@ func readReport(in io.Reader) (r report) {
 		}
 		switch {
 		case l.Sample != nil:
-			r.samples = append(r.samples, *l.Sample)
+			if r.samples = append(r.samples, *l.Sample); l.Sample.At >= next {
+				next += progressEvery.Seconds()
+				progress(r)
+			}
 		case l.Answer != nil:
 			r.answers = append(r.answers, *l.Answer)
 		case l.Turn != nil:
