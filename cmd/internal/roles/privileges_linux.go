@@ -27,7 +27,7 @@ const lastCapability = unix.CAP_CHECKPOINT_RESTORE
 
 // Privileges is what a Role may have at most: it gets no more than the Supervisor has itself.
 type Privileges struct {
-	// UID is the user and group that the Role is, if the Supervisor may change it; 0: the Supervisor's.
+	// UID is the user and group that the Role is, if the Supervisor may change it and end others' processes; 0: the Supervisor's.
 	UID          int
 	Capabilities Capabilities
 }
@@ -68,6 +68,14 @@ func onOwnThread(f func()) {
 	<-began
 }
 
+// anotherUser is what it takes to have a process of another user: who may not end one starts none.
+const anotherUser = 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID | 1<<unix.CAP_KILL
+
+// isAnother reports whether the Role is another user than a Supervisor that has these capabilities.
+func (p Privileges) isAnother(effective Capabilities) bool {
+	return p.UID != 0 && effective&anotherUser == anotherUser
+}
+
 // restrict takes from this thread what cmd is not to have.
 func (p Privileges) restrict(cmd *exec.Cmd) error {
 	effective, permitted, err := capabilities()
@@ -75,7 +83,7 @@ func (p Privileges) restrict(cmd *exec.Cmd) error {
 		return err
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if p.UID != 0 && effective&(1<<unix.CAP_SETUID) != 0 && effective&(1<<unix.CAP_SETGID) != 0 {
+	if p.isAnother(effective) {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(p.UID), Gid: uint32(p.UID)}
 	}
 	if effective&(1<<unix.CAP_SETPCAP) != 0 {
@@ -96,7 +104,20 @@ func (p Privileges) restrict(cmd *exec.Cmd) error {
 			cmd.SysProcAttr.AmbientCaps = append(cmd.SysProcAttr.AmbientCaps, uintptr(bits.TrailingZeros64(rest)))
 		}
 	}
+	if cmd.SysProcAttr.Credential == nil { // else all goes with the user
+		if err := keepOnly(p.Capabilities & permitted); err != nil {
+			return err
+		}
+	}
 	return os.NewSyscallError("prctl PR_SET_NO_NEW_PRIVS", unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+}
+
+// keepOnly leaves this thread no more than c. What it executes without the right to gain any has no more either, also where
+// the bounding set can't be changed.
+func keepOnly(c Capabilities) error {
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	data := [2]unix.CapUserData{{Effective: uint32(c), Permitted: uint32(c)}, {Effective: uint32(c >> 32), Permitted: uint32(c >> 32)}}
+	return os.NewSyscallError("capset", unix.Capset(&head, &data[0]))
 }
 
 // capabilities returns what this thread has and may have.
@@ -116,8 +137,9 @@ func (p Privileges) Give(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if p.UID == 0 || os.Geteuid() != 0 {
-		return nil
+	effective, _, err := capabilities()
+	if err != nil || !p.isAnother(effective) {
+		return err
 	}
 	return give(dir, p.UID)
 }

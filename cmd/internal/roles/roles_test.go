@@ -569,13 +569,22 @@ func TestSupervisorAsksWhatIsStoppedToEnd(t *testing.T) {
 // elsewhere makes the test binary a Supervisor in a process of its own, of which what its Roles say of themselves comes out.
 const elsewhere = "ROLES_TEST_SUPERVISES"
 
+const elsewhereWithout = "ROLES_TEST_WITHOUT"
+
 func superviseElsewhere() {
+	if n, err := strconv.ParseUint(os.Getenv(elsewhereWithout), 10, 64); err == nil {
+		_, permitted, _ := capabilities()
+		if _, err := Bound(permitted&^Capabilities(n), 0); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	var all []Role
-	for name, may := range map[string]Capabilities{"with": SysNice, "without": 0} {
+	for name, may := range map[string]Privileges{"with": {Capabilities: SysNice}, "without": {UID: 60124}} {
 		all = append(all, Role{
-			Name: name, Privileges: Privileges{Capabilities: may, UID: 60124}, Prepare: told(os.Getenv(elsewhere)),
+			Name: name, Privileges: may, Prepare: told(os.Getenv(elsewhere)),
 			Answer: func(_ context.Context, _ string, data json.RawMessage) (any, error) {
 				var text string
 				err := json.Unmarshal(data, &text)
@@ -589,11 +598,14 @@ func superviseElsewhere() {
 }
 
 // startElsewhere starts one, whose Roles act that part and which may be another user's; next returns what the next Role says of itself.
-func startElsewhere(t *testing.T, part string, as *syscall.SysProcAttr) (cmd *exec.Cmd, next func() (role string, status map[string]string), log *buffer) {
+func startElsewhere(t *testing.T, part string, as *syscall.SysProcAttr, without ...Capabilities) (cmd *exec.Cmd, next func() (role string, status map[string]string), log *buffer) {
 	t.Helper()
 	log = &buffer{}
 	cmd = exec.Command("/proc/self/exe")
 	cmd.Env, cmd.Dir, cmd.Stderr, cmd.SysProcAttr = append(os.Environ(), elsewhere+"="+part), "/", log, as
+	if len(without) > 0 {
+		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", elsewhereWithout, without[0]))
+	}
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -640,6 +652,35 @@ func TestSupervisorOfAnotherUserGivesWhatItHas(t *testing.T) {
 		set := fmt.Sprintf("%016x", uint64(want[name]))
 		if f["CapEff"] != set || f["CapPrm"] != set || f["CapAmb"] != set || f["Uid"] != "60123 60123 60123 60123" {
 			t.Errorf("%s: CapEff %s, CapPrm %s, CapAmb %s, Uid %s, want %s\n%s", name, f["CapEff"], f["CapPrm"], f["CapAmb"], f["Uid"], set, log)
+		}
+	}
+}
+
+// One that may not change its bounding set, nor end the processes of others, has Roles with no more than they are to have, and
+// can end them.
+func TestSupervisorWithoutAllRightsGivesNoMore(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root has any to be without")
+	}
+	t.Parallel()
+	for _, without := range []Capabilities{1 << unix.CAP_SETPCAP, 1 << unix.CAP_KILL} {
+		cmd, next, log := startElsewhere(t, "beats", nil, without)
+		for range 2 {
+			name, f := next()
+			want, uid := fmt.Sprintf("%016x", uint64(map[string]Capabilities{"with": SysNice}[name])), "0"
+			if without == 1<<unix.CAP_SETPCAP && name == "without" { // it may have other users
+				uid = "60124"
+			}
+			if f["CapEff"] != want || f["CapPrm"] != want || !strings.HasPrefix(f["Uid"], uid+" ") {
+				t.Errorf("without %v %s has CapEff %s, CapPrm %s, Uid %s, want %s, %s", without, name, f["CapEff"], f["CapPrm"], f["Uid"], want, uid)
+			}
+		}
+		began := time.Now()
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil || time.Since(began) > EndWithin {
+			t.Errorf("without %v: ended after %v, %v\n%s", without, time.Since(began), err, log)
 		}
 	}
 }
