@@ -289,7 +289,7 @@ func (l *portLine) Close() error { return l.conn.Close() }
 // seekLocal starts to claim an address of the link when the port needs one, and ends that when it doesn't. It needs one while
 // DHCP does not answer and the file gives none.
 func (p *port) seekLocal(ctx context.Context) {
-	needs := p.unanswered && p.state.Carrier && !p.offered.valid() && !slices.ContainsFunc(p.Settings.Addresses, func(a netip.Prefix) bool {
+	needs := p.unanswered && p.state.Carrier && !slices.ContainsFunc(p.Settings.Addresses, func(a netip.Prefix) bool {
 		return a.Addr().Is4()
 	})
 	switch {

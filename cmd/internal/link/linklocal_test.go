@@ -228,6 +228,8 @@ func FuzzReadARP(f *testing.F) {
 	}
 	f.Add(b)
 	f.Add(b[:20])
+	f.Add(append([]byte{0, 1, 8, 0, 6, 16, 0, 1}, make([]byte, 2*6+2*16)...)) // addresses of 16 bytes
+	f.Add(append([]byte{0, 1, 8, 0, 8, 4, 0, 1}, make([]byte, 2*8+2*4)...))
 	f.Add([]byte{0, 1, 8, 0, 255, 255, 0, 1})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if p, ok := readARP(data); ok && (!p.SenderIP.Is4() || len(p.SenderHardwareAddr) != 6) {
