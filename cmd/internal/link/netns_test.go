@@ -499,6 +499,11 @@ func TestUnitIsReachedOverTheLink(t *testing.T) {
 	})
 	start(t, w.peer, "asker", s.MDNS).wait(t, s.MDNS+" by multicast DNS", func(line string) bool { return strings.Contains(line, first.String()) })
 
+	w.carrier(t, false)
+	unit.waitState(t, "loss of the carrier and of what was looked up on it", func(s State) bool { return !s.Carrier && !on(s).IsValid() })
+	w.carrier(t, true)
+	unit.waitState(t, "the same address again", func(s State) bool { return s.Carrier && on(s) == first })
+
 	start(t, w.peer, "squatter", first.String()).wait(t, "squatter", func(line string) bool { return line == "said <nil>" })
 	s = unit.waitState(t, "another address", func(s State) bool { return on(s).IsValid() && on(s) != first })
 	if s.has(first.String() + "/16") {
