@@ -603,6 +603,7 @@ func startElsewhere(t *testing.T, part string, as *syscall.SysProcAttr, without 
 	log = &buffer{}
 	cmd = exec.Command("/proc/self/exe")
 	cmd.Env, cmd.Dir, cmd.Stderr, cmd.SysProcAttr = append(os.Environ(), elsewhere+"="+part), "/", log, as
+	cmd.WaitDelay = EndWithin // a role that stays has its outputs
 	if len(without) > 0 {
 		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", elsewhereWithout, without[0]))
 	}
