@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mdlayher/arp"
+	"github.com/vishvananda/netlink"
 )
 
 // others are who is on a link: they hear what a unit sends, and when, and may answer.
@@ -236,4 +237,33 @@ func FuzzReadARP(f *testing.F) {
 			t.Errorf("%x is %+v", data, p)
 		}
 	})
+}
+
+// A port needs an address of the link while DHCP was asked in vain over a cable that is in, and the file gives no IPv4 address.
+func TestPortSeeksAnAddressOfTheLinkWhereItHasNone(t *testing.T) {
+	for _, tt := range []struct {
+		name                string
+		unanswered, carrier bool
+		fixed               string
+		seeks               bool
+	}{
+		{"DHCP does not answer", true, true, "", true},
+		{"DHCP was not asked yet, or has answered", false, true, "", false},
+		{"no cable", true, false, "", false},
+		{"an IPv6 address of the file", true, true, "2001:db8::7/64", true},
+		{"an IPv4 address of the file, and DHCP beside it", true, true, "192.0.2.7/24", false},
+	} {
+		p := &port{link: &netlink.Dummy{}, unanswered: tt.unanswered, state: State{Carrier: tt.carrier}}
+		p.Log = silent()
+		if tt.fixed != "" {
+			p.Settings.Addresses = []netip.Prefix{netip.MustParsePrefix(tt.fixed)}
+		}
+		p.seekLocal(t.Context())
+		if seeks := p.endClaim != nil; seeks != tt.seeks {
+			t.Errorf("%s: sought %v", tt.name, seeks)
+		}
+		if p.endClaim != nil {
+			p.endClaim()
+		}
+	}
 }
