@@ -65,7 +65,7 @@ func planned() plan {
 	if machine.Long() {
 		return plan{
 			end: 6 * time.Hour, settled: 10 * time.Minute, floodAt: time.Hour, floodFor: 10 * time.Minute, perSecond: 2000,
-			lostAt: 3 * time.Hour, lostFor: 2 * time.Hour, returned: 10 * time.Minute, askEvery: time.Minute, patience: 5 * time.Hour, processes: "3",
+			lostAt: 2 * time.Hour, lostFor: 2 * time.Hour, returned: 10 * time.Minute, askEvery: time.Minute, patience: 5 * time.Hour, processes: "3",
 			lookEvery: 5, // a look asks the page, which costs the emulated processor more than the rest of the second
 		}
 	}

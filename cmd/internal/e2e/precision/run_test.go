@@ -63,7 +63,7 @@ func playOn(t *testing.T, m machine.Virtual, s Scenario, config string, more ...
 }
 
 // progressEvery is how much of the guest's time there is between two looks at a long run.
-const progressEvery = 30 * time.Minute
+const progressEvery = 10 * time.Minute
 
 // progress logs how the clock was of late, at each progressEvery and where a run ended before its time.
 func (r report) progress(t *testing.T, end time.Duration) {
@@ -74,8 +74,10 @@ func (r report) progress(t *testing.T, end time.Duration) {
 	at := time.Duration(last.At * 1e9)
 	since := r.of(at-progressEvery+time.Second, at+time.Second)
 	e := since.errors()
-	t.Logf("%v of %v: %s, %d samples since %v, error %.0f ns on average, standard deviation %.0f ns, at most %.0f ns, bound %.0f ns",
-		at.Round(time.Second), end, last.Mode, len(since.samples), max(0, at-progressEvery).Round(time.Second), e.mean*1e9, e.sd*1e9, e.greatest*1e9, last.Bound*1e9)
+	bounded, outside := since.bounded()
+	t.Logf("%v of %v: %s, %d samples since %v, error %.0f ns on average, standard deviation %.0f ns, at most %.0f ns, now %d ns; "+
+		"bound %.0f ns, without truth in %d of %d", at.Round(time.Second), end, last.Mode, len(since.samples),
+		max(0, at-progressEvery).Round(time.Second), e.mean*1e9, e.sd*1e9, e.greatest*1e9, last.Error, last.Bound*1e9, outside, bounded)
 }
 
 // readReport reads the guest's console to its end; progress is told of it each progressEvery, and of what was reached when the
