@@ -125,7 +125,7 @@ func (a *apart) run(ctx context.Context, keeper *settings.Keeper) error {
 
 // bound keeps of this process's rights what it needs, and says what it needs and has not.
 func (a *apart) bound() {
-	own, given := supervisorCapabilities(a.told.Config.Server.ReceiveBuffer, largestBuffer()), clockPrivileges(a.options.board).Capabilities
+	own, given := supervisorCapabilities(a.told.Config.Server.ReceiveBuffer, largestBuffer(), a.options.record != ""), clockPrivileges(a.options.board).Capabilities
 	missing, err := roles.Bound(own, given)
 	switch {
 	case err != nil:
@@ -139,12 +139,17 @@ func (a *apart) bound() {
 }
 
 // supervisorCapabilities are what the process that supervises uses. It is root, who owns the files of the unit, and of the
-// power over those of others it has only reading. A buffer that is larger than everybody may have takes more.
-func supervisorCapabilities(buffer, largest int) roles.Capabilities {
+// power over those of others it has only reading. A buffer that is larger than everybody may have takes more, and so does a
+// recording, which may lie in anybody's directory.
+func supervisorCapabilities(buffer, largest int, records bool) roles.Capabilities {
+	own := roles.Capabilities(roles.ForSupervising)
 	if buffer > largest {
-		return roles.ForSupervising | roles.NetAdmin
+		own |= roles.NetAdmin
 	}
-	return roles.ForSupervising
+	if records {
+		own |= roles.DACOverride
+	}
+	return own
 }
 
 // largestBuffer returns what any socket may have, in bytes; 0 when the kernel does not say.

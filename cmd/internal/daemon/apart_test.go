@@ -315,13 +315,16 @@ func (u *three) checkPrivileges(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	if want := fmt.Sprintf("%016x", uint64(supervisorCapabilities(1<<20, largestBuffer()))); os.Geteuid() == 0 && (kernelSays(text)["CapEff"] != want || kernelSays(text)["CapBnd"] != want) {
+	if want := fmt.Sprintf("%016x", uint64(supervisorCapabilities(1<<20, largestBuffer(), false))); os.Geteuid() == 0 && (kernelSays(text)["CapEff"] != want || kernelSays(text)["CapBnd"] != want) {
 		t.Errorf("the supervisor has CapEff %s, CapBnd %s, want %s", kernelSays(text)["CapEff"], kernelSays(text)["CapBnd"], want)
 	}
 	for _, largest := range []int{1 << 19, 1 << 20} {
-		if got := supervisorCapabilities(1<<20, largest); (got&roles.NetAdmin != 0) != (largest < 1<<20) {
+		if got := supervisorCapabilities(1<<20, largest, false); (got&roles.NetAdmin != 0) != (largest < 1<<20) {
 			t.Errorf("where sockets may have %d bytes the supervisor has %v", largest, got)
 		}
+	}
+	if got := supervisorCapabilities(1<<20, 1<<20, true); got != roles.ForSupervising|roles.DACOverride {
+		t.Errorf("with a recording the supervisor has %v", got)
 	}
 	if clock := clockPrivileges("auto"); clock.Capabilities.String() != "cap_ipc_lock,cap_sys_nice,cap_sys_time" {
 		t.Errorf("on hardware the clock has %v", clock.Capabilities)

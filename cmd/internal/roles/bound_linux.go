@@ -11,8 +11,11 @@ import (
 const ForSupervising = 1<<cap.NET_BIND_SERVICE | 1<<cap.SETUID | 1<<cap.SETGID | 1<<cap.SETPCAP | 1<<cap.KILL | 1<<cap.CHOWN |
 	1<<cap.DAC_READ_SEARCH
 
-// NetAdmin gives a socket a larger buffer than this machine allows everyone.
-const NetAdmin Capabilities = 1 << cap.NET_ADMIN
+// What one uses as well that does more than supervising.
+const (
+	NetAdmin    Capabilities = 1 << cap.NET_ADMIN    // give a socket a larger buffer than this machine allows everyone
+	DACOverride Capabilities = 1 << cap.DAC_OVERRIDE // make files in the directories of others
+)
 
 // Bound takes from every thread of this process, for good, what it is not to have: own is what it may use, given what it may
 // only hand on to a Role. It returns what this process has not been given of the two, which is no error. It has to be called
