@@ -31,7 +31,7 @@ func request(operation byte, association uint16, data string) []byte {
 }
 
 func TestAnswerVectors(t *testing.T) {
-	const systemText = `version="timeball 1.0", processor="", system="Linux", leap=01, stratum=1, precision=-23, rootdelay=0.000000, ` +
+	const systemText = `version="timeball 1.0", processor="", system="Linux", leap=1, stratum=1, precision=-23, rootdelay=0.000000, ` +
 		`rootdisp=0.002500, refid=PPS, reftime=0xeeac063f.00000000, peer=1, tc=0, mintc=0, offset=-0.000025, frequency=-1.250000, ` +
 		`sys_jitter=0.000031, clk_jitter=0.000031, clock=0xeeac0640.80000000, tai=37` + "\r\n"
 	tests := []struct {
@@ -41,8 +41,8 @@ func TestAnswerVectors(t *testing.T) {
 		data    string
 	}{
 		{"the list of sources", request(1, 0, ""), "1681 0007 4100 0000 0000 0008", "\x00\x01\x97\x00\x00\x02\x96\x00"},
-		{"the variables of the system", request(2, 0, ""), "1682 0007 4100 0000 0000 0133", systemText},
-		{"some of them, in the order asked", request(2, 0, "stratum, leap=,refid"), "1682 0007 4100 0000 0000 001f", "stratum=1, leap=01, refid=PPS\r\n"},
+		{"the variables of the system", request(2, 0, ""), "1682 0007 4100 0000 0000 0132", systemText},
+		{"some of them, in the order asked", request(2, 0, "stratum, leap=,refid"), "1682 0007 4100 0000 0000 001e", "stratum=1, leap=1, refid=PPS\r\n"},
 		{"one of a source", request(2, 2, "reach"), "1682 0007 9600 0002 0000 000c", "reach=0x7f\r\n"},
 		{"its status is its variables", request(1, 2, "reach"), "1681 0007 9600 0002 0000 000c", "reach=0x7f\r\n"},
 		{"a variable nobody has", request(2, 0, "stratum,secret"), "16c2 0007 0500 0000 0000 0000", ""},

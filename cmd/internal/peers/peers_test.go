@@ -62,6 +62,7 @@ type unit struct {
 	clock hostClock
 	ref   atomic.Pointer[packet.Reference]
 	addrs []netip.AddrPort // IPv4, IPv6
+	state atomic.Pointer[control.State]
 	*server.Server
 }
 
@@ -84,15 +85,14 @@ func serve(t *testing.T, shift time.Duration) *unit {
 	cfg.Listen = []string{"127.0.0.1:0", "[::1]:0"}
 	s := server.New(cfg, u.clock, &u.ref, slog.New(slog.DiscardHandler))
 	u.Server = s
-	s.Describe(func() *control.State {
-		return &control.State{
-			System: control.System{Stratum: 1, ReferenceID: "PPS", Precision: -23, TAIOffset: 37, Peer: 1, Version: "test"},
-			Sources: []control.Source{
-				{ID: 1, Name: "PPS(0)", Address: "127.127.22.0", ReferenceID: "PPS", Selection: control.Pulse, Reach: 0xff, Offset: 1.5e-6},
-				{ID: 2, Name: "GNSS(0)", Address: "127.127.20.0", ReferenceID: "GPS", Selection: control.Followed, Reach: 0x7f},
-			},
-		}
+	u.state.Store(&control.State{
+		System: control.System{Stratum: 1, ReferenceID: "PPS", Precision: -23, TAIOffset: 37, Peer: 1, Version: "test"},
+		Sources: []control.Source{
+			{ID: 1, Name: "PPS(0)", Address: "127.127.22.0", ReferenceID: "PPS", Selection: control.Pulse, Reach: 0xff, Offset: 1.5e-6},
+			{ID: 2, Name: "GNSS(0)", Address: "127.127.20.0", ReferenceID: "GPS", Selection: control.Followed, Reach: 0x7f},
+		},
 	})
+	s.Describe(u.state.Load)
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}
@@ -180,6 +180,26 @@ func TestNtpqShowsTheSources(t *testing.T) {
 				if !strings.Contains(out, want) {
 					t.Errorf("ntpq %q does not say %q:\n%s", tt.args, want, out)
 				}
+			}
+		}
+	}
+}
+
+// ntpq of ntpsec fails on a leap indicator that it does not know, whatever else there is to show.
+func TestNtpqShowsEveryLeapIndicator(t *testing.T) {
+	t.Parallel()
+	u := serve(t, 0)
+	for leap, want := range map[uint8][]string{
+		packet.LeapNone: {"leap_none", "leap=00"}, packet.LeapInsert: {"leap_add_sec", "leap=01"},
+		packet.LeapDelete: {"leap_del_sec", "leap=10"}, packet.LeapUnsynchronised: {"leap_alarm", "leap=11"},
+	} {
+		s := *u.state.Load()
+		s.System.Leap = leap
+		u.state.Store(&s)
+		out := Ntpq(t, u.addrs[0], "-c", "rv")
+		for _, want := range want {
+			if !strings.Contains(out, want) {
+				t.Errorf("leap %d: ntpq does not say %q:\n%s", leap, want, out)
 			}
 		}
 	}
