@@ -26,6 +26,9 @@ func TestEachListenerHasItsScale(t *testing.T) {
 		li      uint8
 		smeared bool
 	}{{ntp.LeapInsert, false}, {ntp.LeapNone, true}, {ntp.LeapNone, true}, {ntp.LeapNone, false}} {
+		if at := u.Listening()[k]; at.Address != u.Addrs()[k] || at.Leap != []leap.Policy{leap.Announce, leap.Smear, leap.Smear, leap.Suppress}[k] {
+			t.Errorf("listener %d: %+v", k, at)
+		}
 		c := &interleavedClient{conn: dial(t, u.Addrs()[k])}
 		shown := func() clock.Real {
 			now := u.clock.Now().Real

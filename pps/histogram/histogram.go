@@ -24,11 +24,13 @@ type Shape struct {
 // Window counts the values of the last Span.
 type Window struct {
 	shape  Shape
-	total  []uint32   // below, the bins, above
-	slices [][]uint32 // a ring, parts of total
-	number int64      // of the newest slice since CLOCK_MONOTONIC's 0
-	first  clock.Mono // since when values are counted
-	count  uint64     // in total
+	total  []uint32      // below, the bins, above
+	slices [][]uint32    // a ring, parts of total
+	number int64         // of the newest slice since CLOCK_MONOTONIC's 0
+	first  clock.Mono    // since when values are counted
+	count  uint64        // in total
+	ever   uint64        // values ever
+	sum    clock.Seconds // of these
 }
 
 // New returns an empty Window.
@@ -50,6 +52,10 @@ func (w *Window) Add(at clock.Mono, v clock.Seconds) {
 	w.total[i]++
 	w.slices[w.number%int64(len(w.slices))][i]++
 	w.count++
+	w.ever++
+	if !math.IsInf(float64(v), 0) {
+		w.sum += v
+	}
 }
 
 func (w *Window) begin(at clock.Mono) {
@@ -92,6 +98,8 @@ type Counts struct {
 	Bins  []uint32      `json:"bins"`  // from the first that holds a value to the last
 	Below uint32        `json:"below"` // values below all bins there are
 	Above uint32        `json:"above"`
+	Ever  uint64        `json:"ever"` // values since the first one
+	Sum   clock.Seconds `json:"sum"`  // of these
 }
 
 // At returns what is held at an instant, nil when it is nothing.
@@ -111,7 +119,7 @@ func (w *Window) At(now clock.Mono) *Counts {
 	}
 	return &Counts{
 		Over: max(0, min(now.Sub(w.first), w.shape.Span)), Least: w.shape.Least + clock.Seconds(first)*w.shape.Width, Width: w.shape.Width,
-		Bins: slices.Clone(bins[first:]), Below: w.total[0], Above: w.total[len(w.total)-1],
+		Bins: slices.Clone(bins[first:]), Below: w.total[0], Above: w.total[len(w.total)-1], Ever: w.ever, Sum: w.sum,
 	}
 }
 

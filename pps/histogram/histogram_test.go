@@ -23,7 +23,7 @@ func TestWindowCountsEachValueInItsBin(t *testing.T) {
 	for _, v := range []float64{-10.5, 0, 9.9, 10, 25, 40, 1e300, math.Inf(1), math.Inf(-1), math.NaN()} {
 		w.Add(second, clock.Seconds(v))
 	}
-	want := &Counts{Over: 4, Least: 0, Width: 10, Bins: []uint32{2, 1, 1}, Below: 2, Above: 3}
+	want := &Counts{Over: 4, Least: 0, Width: 10, Bins: []uint32{2, 1, 1}, Below: 2, Above: 3, Ever: 9, Sum: -10.5 + 0 + 9.9 + 10 + 25 + 40 + 1e300}
 	if diff := cmp.Diff(want, w.At(5*second)); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
@@ -39,7 +39,7 @@ func TestWindowForgetsWhatIsOlderThanItsSpan(t *testing.T) {
 			t.Fatalf("after %d s with a value each: %d values, want %d to %d", s, got, least, most)
 		}
 	}
-	if got := w.At(249 * second); got == nil || got.Over != 60 {
+	if got := w.At(249 * second); got == nil || got.Over != 60 || got.Ever != 200 || got.Sum != 1000 {
 		t.Errorf("50 s after the last value: %+v, want some, over 60 s", got)
 	}
 	if got := w.At(260 * second); got != nil {

@@ -105,6 +105,37 @@ func TestAnswersAnnounceByPolicy(t *testing.T) {
 	}
 }
 
+// What a page says that a listener tells is what its answers say, and how far its clock is from UTC.
+func TestToldIsWhatAnswersSay(t *testing.T) {
+	for _, l := range []clock.Leap{clock.LeapInsert, clock.LeapDelete} {
+		for _, before := range []int64{30 * 3600 * nanosecond, 6 * 3600 * nanosecond, nanosecond, -6 * 3600 * nanosecond} {
+			for _, p := range []leap.Policy{leap.Announce, leap.Suppress, leap.Smear} {
+				r := smeared(l, before)
+				now := passed(&r, nanosecond/5)
+				head, _ := ask(&r, p, now)
+				told := r.Told(p, now)
+				ahead := clock.Seconds(head.Transmit.Real(now.Real)-now.Real) * 1e-9
+				if told.Leap != head.Leap || (told.Doubt == Certain) != (head.Leap != LeapUnsynchronised) {
+					t.Errorf("%v, %v, %d ns before: told %+v, LI %d", l, p, before, told, head.Leap)
+				}
+				if told.Doubt == Certain && (told.Ahead-ahead > 2e-9 || ahead-told.Ahead > 2e-9) {
+					t.Errorf("%v, %v, %d ns before: told %+v, the answer is %v ahead", l, p, before, told, ahead)
+				}
+				if within := before < 12*3600*nanosecond && before > -12*3600*nanosecond; told.Smeared != (within && p == leap.Smear) {
+					t.Errorf("%v, %v, %d ns before: told %+v", l, p, before, told)
+				}
+			}
+		}
+	}
+	r := smeared(clock.LeapInsert, nanosecond)
+	if told := r.Told(leap.Smear, passed(&r, 6*nanosecond)); told.Doubt != Expired || told.Smeared || told.Leap != LeapUnsynchronised {
+		t.Errorf("of a reference that has expired: %+v", told)
+	}
+	if told := (*Reference)(nil).Told(leap.Smear, clock.Reading{}); told.Doubt != NoReference || told.Leap != LeapUnsynchronised || told.Smeared {
+		t.Errorf("without a reference: %+v", told)
+	}
+}
+
 func TestSmearIsSilentWhereItIsNotKnownWhetherThereIsOne(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

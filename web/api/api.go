@@ -47,6 +47,7 @@ type Status struct {
 	TAIOffsetSeconds    *int             `json:"tai_offset_seconds"`    // TAI - UTC
 	LeapAtUnixSeconds   *int64           `json:"leap_at_unix_seconds"`  // the midnight the announced leap second ends at
 	LeapSeconds         *LeapSeconds     `json:"leap_seconds"`          // what list and receiver say of them
+	Listeners           []Listener       `json:"listeners"`             // the addresses that NTP requests are answered at; null = none
 	Serial              *string          `json:"serial"`                // what the receiver's line says, in plain words
 	Addresses           []string         `json:"addresses"`             // of this unit, without port
 	Satellites          []Satellite      `json:"satellites"`            // null = no view of the sky yet
@@ -120,6 +121,14 @@ type LeapSeconds struct {
 	AnnouncedBy              string  `json:"announced_by"`                // the system that the receiver has it from, "" = not said
 	ReceiverTAIOffsetSeconds *int    `json:"receiver_tai_offset_seconds"` // TAI - UTC as the receiver has it; null = not said
 	Text                     string  `json:"text"`                        // what is expected at the end of this UTC day, in words; "" = nothing
+}
+
+// Listener is one address that NTP requests are answered at, and what it does about leap seconds.
+type Listener struct {
+	Address      string   `json:"address"`       // with its port; "[::]:123" is every one
+	LeapPolicy   string   `json:"leap_policy"`   // announce, suppress or smear
+	Leap         string   `json:"leap"`          // what its answers say now: none, insert, delete, unsynchronized
+	SmearSeconds *float64 `json:"smear_seconds"` // by how much it shows more than UTC now; null = it shows UTC
 }
 
 // Witness is what another clock says: an NTP server, the board's RTC. It never steers this unit's.

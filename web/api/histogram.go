@@ -7,6 +7,8 @@ type Histogram struct {
 	BinSeconds    float64  `json:"bin_seconds"`    // width of a bin
 	Counts        []uint64 `json:"counts"`         // of each bin, from the first that has a value to the last
 	Below         uint64   `json:"below"`          // values too low for any bin
+	Count         uint64   `json:"count"`          // all values since the first one, also those that are forgotten in the bins
+	SumSeconds    float64  `json:"sum_seconds"`    // of all these
 	Above         uint64   `json:"above"`          // values too high for any bin
 	MedianSeconds *float64 `json:"median_seconds"` // to the width of a bin; null = in no bin
 	P99Seconds    *float64 `json:"p99_seconds"`    // 99 % of the values are not above it; to the width of a bin, null = in no bin

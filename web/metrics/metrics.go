@@ -47,7 +47,7 @@ func gauge(name, help string, v *float64) Family {
 func state(name, help, label string, all []string, is string) Family {
 	f := Family{Name: name, Kind: "gauge", Help: help}
 	for _, v := range all {
-		f.Samples = append(f.Samples, Sample{[]string{label, v}, one(v == is)})
+		f.Samples = append(f.Samples, Sample{Labels: []string{label, v}, Value: one(v == is)})
 	}
 	return f
 }
@@ -87,11 +87,12 @@ func loop(s api.Status) []Family {
 		gauge("timeball_bound_capture_seconds", "Part of the bound: the edge capture.", s.BoundCaptureSeconds),
 		gauge("timeball_bound_reference_seconds", "Part of the bound: receiver, cable and UTC.", s.BoundReferenceSeconds),
 		parts(s.BoundParts),
+		jitter(s.EdgeJitter),
 		gauge("timeball_limit_seconds", "Above this bound nothing is served.", s.LimitSeconds),
 		gauge("timeball_frequency_ratio", "Fractional frequency of the oscillator; positive runs fast.", s.FrequencyRatio),
 		gauge("timeball_frequency_sigma_ratio", "One sigma of the frequency.", s.FrequencySigmaRatio),
 		{Name: "timeball_pulses_total", Kind: "counter", Help: "Pulses by what became of them.", Samples: []Sample{
-			{[]string{"result", "accepted"}, float64(s.PulsesAccepted)}, {[]string{"result", "refused"}, float64(s.PulsesRefused)},
+			{Labels: []string{"result", "accepted"}, Value: float64(s.PulsesAccepted)}, {Labels: []string{"result", "refused"}, Value: float64(s.PulsesRefused)},
 		}},
 		{Name: "timeball_clock_steps_total", Kind: "counter", Help: "Steps of the served clock.", Samples: []Sample{{Value: float64(s.ClockSteps)}}},
 		rehearsed(s.HoldoverRehearsed),
@@ -104,8 +105,37 @@ func parts(all []api.BoundPart) Family {
 	f := Family{Name: "timeball_bound_part_seconds", Kind: "gauge", Help: "Causes of the bound, which is their sum."}
 	for _, p := range all {
 		if p.Seconds != nil {
-			f.Samples = append(f.Samples, Sample{[]string{"part", p.Name}, *p.Seconds})
+			f.Samples = append(f.Samples, Sample{Labels: []string{"part", p.Name}, Value: *p.Seconds})
 		}
+	}
+	return f
+}
+
+// summary appends a histogram's quantiles of late, and the count and sum of all its values, as Prometheus has them.
+func summary(f *Family, h *api.Histogram, labels ...string) {
+	for _, of := range []struct {
+		share string
+		value *float64
+	}{{"0.5", h.MedianSeconds}, {"0.99", h.P99Seconds}} {
+		if of.value != nil {
+			f.Samples = append(f.Samples, Sample{Labels: append(slices.Clone(labels), "quantile", of.share), Value: *of.value})
+		}
+	}
+	f.Samples = append(f.Samples, Sample{Labels: labels, Value: h.SumSeconds, Of: "_sum"}, Sample{Labels: labels, Value: float64(h.Count), Of: "_count"})
+}
+
+func jitter(h *api.Histogram) Family {
+	f := Family{Name: "timeball_edge_jitter_seconds", Kind: "summary", Help: "Edges minus the loop's predictions while locked; quantiles of the last hour, positive is late."}
+	if h != nil {
+		summary(&f, h)
+	}
+	return f
+}
+
+func latency(all []api.MessageLatency) Family {
+	f := Family{Name: "timeball_message_latency_seconds", Kind: "summary", Help: "From a pulse to the first byte of the message that names it, by type of message; quantiles of the last ten minutes."}
+	for i := range all {
+		summary(&f, &all[i].Latency, "message", all[i].Message)
 	}
 	return f
 }
@@ -114,14 +144,14 @@ func rehearsed(all []api.RehearsedPoint) Family {
 	f := Family{Name: "timeball_holdover_rehearsed_seconds", Kind: "gauge", Help: "What rehearsed holdovers erred, by their length and the share that erred no more."}
 	for _, p := range all {
 		after := strconv.FormatFloat(p.AfterSeconds, 'f', -1, 64)
-		f.Samples = append(f.Samples, Sample{[]string{"after_seconds", after, "share", "0.5"}, p.MedianSeconds}, Sample{[]string{"after_seconds", after, "share", "0.95"}, p.P95Seconds})
+		f.Samples = append(f.Samples, Sample{Labels: []string{"after_seconds", after, "share", "0.5"}, Value: p.MedianSeconds}, Sample{Labels: []string{"after_seconds", after, "share", "0.95"}, Value: p.P95Seconds})
 	}
 	return f
 }
 
 func unit(s api.Status) []Family {
 	return []Family{
-		{Name: "timeball_info", Kind: "gauge", Help: "1, with what the unit is.", Samples: []Sample{{[]string{"version", s.Version, "board", s.Board}, 1}}},
+		{Name: "timeball_info", Kind: "gauge", Help: "1, with what the unit is.", Samples: []Sample{{Labels: []string{"version", s.Version, "board", s.Board}, Value: 1}}},
 		gauge("timeball_simulated", "1 if the board is simulated.", new(one(s.Simulated))),
 		gauge("timeball_uptime_seconds", "Time since the unit was started.", &s.UptimeSeconds),
 		gauge("timeball_temperature_celsius", "Temperature of the processor.", s.TemperatureCelsius),
@@ -132,7 +162,7 @@ func unit(s api.Status) []Family {
 }
 
 func sky(s api.Status) []Family {
-	f := []Family{gauge("timeball_satellites_used", "Satellites in the receiver's solution.", number(s.SatellitesUsed))}
+	f := []Family{latency(s.MessageLatency), gauge("timeball_satellites_used", "Satellites in the receiver's solution.", number(s.SatellitesUsed))}
 	if s.Satellites != nil {
 		f = append(f, gauge("timeball_satellites_in_view", "Satellites the receiver tells of.", new(float64(len(s.Satellites)))))
 	}
@@ -143,11 +173,11 @@ func sky(s api.Status) []Family {
 	now := Family{Name: "timeball_condition", Kind: "gauge", Help: "1 for each thing that speaks against the receiver."}
 	for _, c := range s.Conditions {
 		n[c.Severity]++
-		now.Samples = append(now.Samples, Sample{[]string{"condition", c.Name}, 1})
+		now.Samples = append(now.Samples, Sample{Labels: []string{"condition", c.Name}, Value: 1})
 	}
 	sum := Family{Name: "timeball_conditions", Kind: "gauge", Help: "How many things speak against the receiver, by severity."}
 	for _, severity := range severities {
-		sum.Samples = append(sum.Samples, Sample{[]string{"severity", severity}, float64(n[severity])})
+		sum.Samples = append(sum.Samples, Sample{Labels: []string{"severity", severity}, Value: float64(n[severity])})
 	}
 	return append(f, now, sum)
 }
@@ -157,6 +187,15 @@ func leap(s api.Status) []Family {
 		state("timeball_leap", "Leap indicator that clients are sent: 1 for the one that holds.", "leap", leaps, s.Leap),
 		gauge("timeball_tai_offset_seconds", "TAI minus UTC.", number(s.TAIOffsetSeconds)),
 	}
+	policy := Family{Name: "timeball_listener_info", Kind: "gauge", Help: "1, with what an address that is answered at does about leap seconds."}
+	smear := Family{Name: "timeball_listener_smear_seconds", Kind: "gauge", Help: "By how much an address that smears shows more than UTC now."}
+	for _, l := range s.Listeners {
+		policy.Samples = append(policy.Samples, Sample{Labels: []string{"listener", l.Address, "policy", l.LeapPolicy}, Value: 1})
+		if l.SmearSeconds != nil {
+			smear.Samples = append(smear.Samples, Sample{Labels: []string{"listener", l.Address}, Value: *l.SmearSeconds})
+		}
+	}
+	f = append(f, policy, smear)
 	if s.LeapSeconds != nil {
 		expires := float64(s.LeapSeconds.ListExpiresUnixSeconds)
 		f = append(f, gauge("timeball_leap_list_expires_timestamp_seconds", "From this Unix time on the list of leap seconds tells nothing.", &expires))
@@ -171,18 +210,18 @@ func service(s api.Status) []Family {
 	for _, w := range s.Witnesses {
 		label := []string{"witness", w.Name}
 		if w.OffsetSeconds != nil {
-			offset.Samples = append(offset.Samples, Sample{label, *w.OffsetSeconds})
+			offset.Samples = append(offset.Samples, Sample{Labels: label, Value: *w.OffsetSeconds})
 		}
 		if w.DistanceSeconds != nil {
-			distance.Samples = append(distance.Samples, Sample{label, *w.DistanceSeconds})
+			distance.Samples = append(distance.Samples, Sample{Labels: label, Value: *w.DistanceSeconds})
 		}
-		disagrees.Samples = append(disagrees.Samples, Sample{label, one(w.State == "disagrees")})
+		disagrees.Samples = append(disagrees.Samples, Sample{Labels: label, Value: one(w.State == "disagrees")})
 	}
 	return []Family{
 		gauge("timeball_stratum", "Stratum that clients are sent; 16 is unsynchronised.", number(&s.Stratum)),
 		gauge("timeball_root_dispersion_seconds", "Root dispersion that clients are sent.", s.RootDispersionSeconds),
 		{Name: "timeball_ntp_requests_total", Kind: "counter", Help: "NTP requests by what became of them.", Samples: []Sample{
-			{[]string{"result", "answered"}, float64(s.RequestsAnswered)}, {[]string{"result", "refused"}, float64(s.RequestsRefused)},
+			{Labels: []string{"result", "answered"}, Value: float64(s.RequestsAnswered)}, {Labels: []string{"result", "refused"}, Value: float64(s.RequestsRefused)},
 		}},
 		offset, distance, disagrees,
 	}
@@ -193,7 +232,7 @@ func Events(s alarm.State, channels []api.Channel) []Family {
 	active := Family{Name: "timeball_alarm", Kind: "gauge", Help: "1 while an event is active, by its name."}
 	for _, name := range alarm.Names() {
 		_, is := s.Active[name]
-		active.Samples = append(active.Samples, Sample{[]string{"alarm", name}, one(is)})
+		active.Samples = append(active.Samples, Sample{Labels: []string{"alarm", name}, Value: one(is)})
 	}
 	bySeverity := map[string]int{}
 	for _, severity := range s.Active {
@@ -201,11 +240,11 @@ func Events(s alarm.State, channels []api.Channel) []Family {
 	}
 	sum := Family{Name: "timeball_alarms", Kind: "gauge", Help: "How many events are active, by severity."}
 	for _, severity := range []string{api.SeverityAlarm, api.SeverityWarning, api.SeverityNote} {
-		sum.Samples = append(sum.Samples, Sample{[]string{"severity", severity}, float64(bySeverity[severity])})
+		sum.Samples = append(sum.Samples, Sample{Labels: []string{"severity", severity}, Value: float64(bySeverity[severity])})
 	}
 	began := Family{Name: "timeball_events_total", Kind: "counter", Help: "How often an event began."}
 	for _, name := range slices.Sorted(maps.Keys(s.Began)) {
-		began.Samples = append(began.Samples, Sample{[]string{"event", name}, float64(s.Began[name])})
+		began.Samples = append(began.Samples, Sample{Labels: []string{"event", name}, Value: float64(s.Began[name])})
 	}
 	told := Family{Name: "timeball_notifications_total", Kind: "counter", Help: "Messages about events by what became of them; failed ones are tried again."}
 	for _, c := range channels {
@@ -216,7 +255,7 @@ func Events(s alarm.State, channels []api.Channel) []Family {
 			result string
 			n      uint64
 		}{{"sent", c.Sent}, {"failed", c.Failed}, {"dropped", c.Dropped}} {
-			told.Samples = append(told.Samples, Sample{[]string{"channel", c.Name, "result", r.result}, float64(r.n)})
+			told.Samples = append(told.Samples, Sample{Labels: []string{"channel", c.Name, "result", r.result}, Value: float64(r.n)})
 		}
 	}
 	return []Family{active, sum, began, told}

@@ -25,6 +25,12 @@ func TestWriteNamesWhatIsKnown(t *testing.T) {
 	got := write(api.Status{
 		Mode: "locked", Leap: "none", Stratum: 1, OffsetSeconds: new(-6e-9), BoundSeconds: new(1.868e-6), FrequencyRatio: new(-7.354e-6),
 		SatellitesUsed: new(14), RequestsAnswered: 86398, RequestsRefused: 2, Version: `1"2\3{`, Board: "Raspberry Pi 4\n",
+		Listeners:  []api.Listener{{Address: "[::]:123", LeapPolicy: "smear", SmearSeconds: new(-0.25)}},
+		EdgeJitter: &api.Histogram{MedianSeconds: new(1e-8), Count: 3600, SumSeconds: -2e-6},
+		MessageLatency: []api.MessageLatency{
+			{Message: "RMC", Latency: api.Histogram{MedianSeconds: new(0.085), P99Seconds: new(0.095), Count: 600, SumSeconds: 51}},
+			{Message: "ZDA", Latency: api.Histogram{MedianSeconds: new(0.3), Count: 6, SumSeconds: 1.8}},
+		},
 		BoundParts:        []api.BoundPart{{Name: "cable"}, {Name: "capture", Seconds: new(1e-6)}, {Name: "loop", Seconds: new(2e-7)}},
 		HoldoverRehearsed: []api.RehearsedPoint{{AfterSeconds: 64, MedianSeconds: 1e-9, P95Seconds: 3e-9}},
 		Satellites:        []api.Satellite{{}, {}},
@@ -35,6 +41,10 @@ func TestWriteNamesWhatIsKnown(t *testing.T) {
 		"\n# TYPE timeball_offset_seconds gauge\ntimeball_offset_seconds -6e-09\n",
 		"\ntimeball_bound_seconds 1.868e-06\n",
 		"\n# TYPE timeball_bound_part_seconds gauge\ntimeball_bound_part_seconds{part=\"capture\"} 1e-06\ntimeball_bound_part_seconds{part=\"loop\"} 2e-07\n",
+		"\ntimeball_listener_info{listener=\"[::]:123\",policy=\"smear\"} 1\n", "\ntimeball_listener_smear_seconds{listener=\"[::]:123\"} -0.25\n",
+		"\n# TYPE timeball_edge_jitter_seconds summary\ntimeball_edge_jitter_seconds{quantile=\"0.5\"} 1e-08\ntimeball_edge_jitter_seconds_sum -2e-06\ntimeball_edge_jitter_seconds_count 3600\n",
+		"\ntimeball_message_latency_seconds{message=\"RMC\",quantile=\"0.99\"} 0.095\ntimeball_message_latency_seconds_sum{message=\"RMC\"} 51\ntimeball_message_latency_seconds_count{message=\"RMC\"} 600\n",
+		"\ntimeball_message_latency_seconds_count{message=\"ZDA\"} 6\n",
 		"\ntimeball_holdover_rehearsed_seconds{after_seconds=\"64\",share=\"0.95\"} 3e-09\n",
 		"\ntimeball_frequency_ratio -7.354e-06\n",
 		"\ntimeball_satellites_used 14\n",
@@ -79,8 +89,11 @@ func everything() api.Status {
 		FrequencySigmaRatio: new(1e-9), TemperatureCelsius: new(40.0), Utilisation: new(0.1), Undervoltage: new(false), Throttled: new(true),
 		SatellitesUsed: new(3), TAIOffsetSeconds: new(37), SimErrorSeconds: new(1e-9), Satellites: []api.Satellite{{}},
 		LeapSeconds: &api.LeapSeconds{}, Version: "1.0", Board: "b", Conditions: []api.Condition{{Name: "jamming", Severity: "alarm"}},
-		Witnesses:  []api.Witness{{Name: "n", State: "agrees", OffsetSeconds: new(1.0), DistanceSeconds: new(1.0)}},
-		BoundParts: []api.BoundPart{{Name: "loop", Seconds: new(1e-9)}}, HoldoverRehearsed: []api.RehearsedPoint{{AfterSeconds: 16, MedianSeconds: 1e-9, P95Seconds: 2e-9}},
+		Witnesses:      []api.Witness{{Name: "n", State: "agrees", OffsetSeconds: new(1.0), DistanceSeconds: new(1.0)}},
+		EdgeJitter:     &api.Histogram{MedianSeconds: new(1e-8), P99Seconds: new(1e-6), Count: 3600, SumSeconds: 1e-3},
+		MessageLatency: []api.MessageLatency{{Message: "RMC", Latency: api.Histogram{MedianSeconds: new(0.085), P99Seconds: new(0.1), Count: 600, SumSeconds: 51}}},
+		Listeners:      []api.Listener{{Address: "0.0.0.0:123", LeapPolicy: "smear", SmearSeconds: new(0.1)}},
+		BoundParts:     []api.BoundPart{{Name: "loop", Seconds: new(1e-9)}}, HoldoverRehearsed: []api.RehearsedPoint{{AfterSeconds: 16, MedianSeconds: 1e-9, P95Seconds: 2e-9}},
 	}
 }
 

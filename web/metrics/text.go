@@ -11,7 +11,7 @@ const ContentType = "text/plain; version=0.0.4; charset=utf-8"
 
 // Family is all samples of one name.
 type Family struct {
-	Name, Kind, Help string // Kind is gauge or counter
+	Name, Kind, Help string // Kind is gauge, counter or summary
 	Samples          []Sample
 }
 
@@ -19,6 +19,7 @@ type Family struct {
 type Sample struct {
 	Labels []string
 	Value  float64
+	Of     string // after the family's name: "_sum" or "_count" of a summary
 }
 
 var (
@@ -35,7 +36,7 @@ func (f Family) text(b []byte) []byte {
 		if math.IsNaN(s.Value) || math.IsInf(s.Value, 0) {
 			continue
 		}
-		b = append(b, f.Name...)
+		b = append(b, f.Name+s.Of...)
 		for i := 0; i+1 < len(s.Labels); i += 2 {
 			b = append(b, "{,"[min(i, 1)])
 			b = append(b, s.Labels[i]+`="`+labelEscape.Replace(strings.ToValidUTF8(s.Labels[i+1], "\ufffd"))+`"`...)

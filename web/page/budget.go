@@ -150,5 +150,8 @@ func share(part, whole float64) string {
 	if !(whole > 0) {
 		return figure.Unknown
 	}
+	if part > 0 && part < whole/200 { // "0 %" would say that it is nothing
+		return "<\u00a01\u00a0%"
+	}
 	return figure.Percent(part / whole)
 }

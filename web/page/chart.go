@@ -51,6 +51,7 @@ type tick struct {
 	Percent float64
 	Anchor  string // start, middle or end
 	Text    string
+	Class   string // of a label that is not for every width, see thinned
 }
 
 // bar is a piece of a horizontal axis, in thousandths of its width.

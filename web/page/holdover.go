@@ -162,7 +162,7 @@ func (m maker) forecastChart(points []api.ForecastPoint, limit *float64) chart {
 	}
 	if limit != nil && *limit > 0 {
 		c.Hatch = []box{{X: 0, Y: 0, Width: 100, Height: y.up(*limit) / 10}}
-		c.Labels = append(c.Labels, label{X: 0, Y: y.up(*limit) / 10, DX: 8, DY: -8, Anchor: "start", Text: m.Say("holdover.hatch", "limit", figure.Duration(*limit, 2))})
+		c.Labels = append(c.Labels, label{X: 0, Y: 0, DX: 8, DY: 16, Anchor: "start", Text: m.Say("holdover.hatch", "limit", figure.Duration(*limit, 2))})
 	}
 	m.forecastLine(&c, points, x, y, limit)
 	c.Table = m.forecastTable(points, x)

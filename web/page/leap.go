@@ -1,11 +1,13 @@
 package page
 
 import (
+	"math"
 	"strconv"
 	"time"
 
 	"timeball/web/api"
 	"timeball/web/figure"
+	"timeball/web/words"
 )
 
 func (m maker) leapPanel() Panel {
@@ -13,13 +15,11 @@ func (m maker) leapPanel() Panel {
 	if m.s.Leap == "insert" || m.s.Leap == "delete" {
 		p.Mark = "triangle"
 	}
-	l := m.s.LeapSeconds
-	if l == nil {
-		p.Blocks = []Block{{ID: "leap-witnesses", Body: empty{m.Say("leap.witnesses"), m.Say("not-reported")}}}
-		return p
+	witnesses := any(empty{m.Say("leap.witnesses"), m.Say("not-reported")})
+	if l := m.s.LeapSeconds; l != nil {
+		p.Facts, witnesses = m.leapFacts(l), m.leapWitnesses(l)
 	}
-	p.Facts = m.leapFacts(l)
-	p.Blocks = []Block{{ID: "leap-witnesses", Body: m.leapWitnesses(l)}}
+	p.Blocks = []Block{{ID: "leap-witnesses", Half: true, Body: witnesses}, {ID: "leap-listeners", Half: true, Body: m.leapListeners()}}
 	return p
 }
 
@@ -100,4 +100,32 @@ func sort(kind string) string {
 		return "delete"
 	}
 	return "insert"
+}
+
+// leapListeners says what each address does around a leap second, and what it tells now.
+func (m maker) leapListeners() any {
+	if len(m.s.Listeners) == 0 {
+		return empty{m.Say("leap.listeners"), m.Say("leap.listeners.none")}
+	}
+	t := table{Title: m.Say("leap.listeners"), Caption: m.Say("leap.listeners.caption"), Stack: true}
+	t.Head = []column{{Text: m.Say("leap.listener")}, {Text: m.Say("leap.policy")}, {Text: m.Say("leap.now")}}
+	for _, l := range m.s.Listeners {
+		policy := cell{Text: l.LeapPolicy, Wide: true}
+		if words.Has("leap.policy." + l.LeapPolicy) {
+			policy.Small = m.Say("leap.policy." + l.LeapPolicy)
+		}
+		t.Rows = append(t.Rows, row{Cells: []cell{{Text: l.Address, Bold: true}, policy, {Text: m.listenerTells(l), Wide: true, Label: m.Say("leap.now")}}})
+	}
+	return t
+}
+
+// listenerTells says what a listener tells its clients now.
+func (m maker) listenerTells(l api.Listener) string {
+	if l.SmearSeconds != nil && !math.IsNaN(*l.SmearSeconds) {
+		return m.Say("leap.tells.smear", "offset", figure.Offset(*l.SmearSeconds))
+	}
+	if key := "leap.tells." + l.Leap; words.Has(key) {
+		return m.Say(key)
+	}
+	return l.Leap
 }

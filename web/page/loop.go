@@ -118,6 +118,9 @@ func (m maker) offsetChart() (any, []Fact) {
 	low, high := raw.limits()
 	greatest := max(math.Abs(low), math.Abs(high))
 	unit := figure.UnitFor(greatest, 2)
+	if y, _ := niceScale(-greatest, greatest, 6); y.high > 999*unit.Seconds { // "1 000 ns" is 1 us
+		unit = figure.UnitFor(y.high*1.001, 2)
+	}
 	t, _ := newTrack(m.d.History, "offset_seconds", 1/unit.Seconds)
 	y, ticks := niceScale(-greatest/unit.Seconds, greatest/unit.Seconds, 6)
 	write := signedPlain(y.high / 100)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -36,6 +37,12 @@ func lockedStatus() api.Status {
 	}
 	for _, p := range [][2]float64{{60, 2.0e-6}, {600, 2.4e-6}, {3600, 9.2e-6}, {86400, 850e-6}} {
 		s.HoldoverForecast = append(s.HoldoverForecast, api.ForecastPoint{AfterSeconds: p[0], BoundSeconds: p[1]})
+	}
+	s.Listeners = []api.Listener{
+		{Address: "0.0.0.0:123", LeapPolicy: "announce", Leap: "none"},
+		{Address: "10.8.0.1:123", LeapPolicy: "suppress", Leap: "none"},
+		{Address: "10.9.0.1:123", LeapPolicy: "smear", Leap: "none", SmearSeconds: new(-0.25)},
+		{Address: "<b>", LeapPolicy: "<i>new</i>", Leap: "<b>odd</b>"},
 	}
 	s.OscillatorLaw = &api.OscillatorLaw{
 		CentreCelsius: 48, Coefficients: []float64{-7.0e-6, 1.5e-7, -1e-9}, Covariance: []float64{1e-18, 1e-19, 0, 4e-20, 0, 1e-22}, AgeingRatioPerDay: 8e-10, AgeingSigmaRatioPerDay: 3e-10,
@@ -465,5 +472,72 @@ func TestForecastShowsWhatRehearsalsErred(t *testing.T) {
 	c = m.forecastChart(points, s.LimitSeconds)
 	if len(c.Areas) != 0 || !strings.Contains(c.Caption, "rehearsed yet") || m.rehearsedFacts()[0].Value != "too few yet" {
 		t.Errorf("without rehearsals: %v, %q, %v", c.Areas, c.Caption, m.rehearsedFacts())
+	}
+}
+
+func TestLeapShowsWhatEachListenerTells(t *testing.T) {
+	for tells, l := range map[string]api.Listener{
+		"UTC, no leap second": {Leap: "none"}, "UTC, one is inserted today": {Leap: "insert"}, "not synchronised (LI\u00a03)": {Leap: "unsynchronized"},
+		"smears: UTC −250 ms": {Leap: "none", SmearSeconds: new(-0.25)}, "sideways": {Leap: "sideways"},
+	} {
+		m := maker{Words: words.In(words.English), s: api.Status{Listeners: []api.Listener{l}}}
+		got := m.leapListeners().(table).Rows[0].Cells[2].Text
+		if got = strings.ReplaceAll(got, "−250\u00a0ms", "−250 ms"); got != tells {
+			t.Errorf("%+v tells %q, want %q", l, got, tells)
+		}
+	}
+	if none, ok := (maker{Words: words.In(words.English)}).leapListeners().(empty); !ok || none.Text == "" {
+		t.Errorf("without a listener the panel shows %+v", none)
+	}
+}
+
+// Whatever the width, of the labels that the style leaves on an axis no two touch, and the first and the last are there.
+func TestAxisLabelsKeepApart(t *testing.T) {
+	axes := map[string][]tick{}
+	for name, texts := range map[string][]string{
+		"clock": {"15:04:05", "15:04:15", "15:04:25", "15:04:35", "15:04:45", "15:04:55", "now"}, "decades": {"0.1", "1", "10", "100\u00a0%"},
+		"spans": {"1 min", "10 min", "1 h", "6 h", "1 d"}, "Chinese": {"1 分钟", "10 分钟", "1 小时", "6 小时", "1 天"}, "one": {"0"}, "two": {"0", "1 s"},
+		"signed": {"−400", "−200", "0", "+200", "+400 ns"},
+	} {
+		var c chart
+		for i, text := range texts {
+			c.xTick(100*float64(i)/float64(max(1, len(texts)-1)), text)
+		}
+		axes[name] = c.X
+	}
+	hidden := func(class string, width float64) bool {
+		switch class {
+		case "":
+			return false
+		case "t0":
+			return true
+		}
+		below, _ := strconv.ParseFloat(class[1:], 64)
+		return width < below
+	}
+	fewest := 100
+	for name, ticks := range axes {
+		for width := 76.0; width < 900; width++ {
+			var shown []tick
+			for _, tick := range thinned(ticks) {
+				if !hidden(tick.Class, width) {
+					shown = append(shown, tick)
+				}
+			}
+			for i := range shown[1:] {
+				if near(shown[i], shown[i+1], width) && len(shown) > 2 {
+					t.Errorf("%s at %v px: %q and %q touch", name, width, shown[i].Text, shown[i+1].Text)
+				}
+			}
+			if shown[0].Text != ticks[0].Text || shown[len(shown)-1].Text != ticks[len(ticks)-1].Text {
+				t.Errorf("%s at %v px: %v", name, width, shown)
+			}
+			if name == "spans" && width == 330 {
+				fewest = min(fewest, len(shown))
+			}
+		}
+	}
+	if fewest != 5 {
+		t.Errorf("%d of five labels on a plot that has room for all", fewest)
 	}
 }

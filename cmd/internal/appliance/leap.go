@@ -12,6 +12,8 @@ import (
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
 	"timeball/pps/timing"
+	"timeball/server"
+	"timeball/server/ntp"
 	"timeball/web/api"
 )
 
@@ -82,6 +84,21 @@ func (u *Unit) readLeapSeconds(ctx context.Context, read *time.Time) error {
 	case <-ctx.Done():
 	}
 	return nil
+}
+
+// indicators are the leap indicators of RFC 5905, 7.3, as they are called in a Status.
+var indicators = [...]string{"none", "insert", "delete", "unsynchronized"}
+
+// describeListeners fills in what each address that is answered at tells its clients at now.
+func describeListeners(status *api.Status, all []server.Listening, ref *ntp.Reference, now clock.Reading) {
+	for _, l := range all {
+		told := ref.Told(l.Leap, now)
+		one := api.Listener{Address: l.Address.String(), LeapPolicy: l.Leap.String(), Leap: indicators[told.Leap&3]}
+		if told.Smeared {
+			one.SmearSeconds = some(float64(told.Ahead))
+		}
+		status.Listeners = append(status.Listeners, one)
+	}
 }
 
 // describeLeap fills in who says what of leap seconds.

@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,10 +9,17 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"timeball/board/sim"
 	"timeball/board/store"
 	"timeball/gnss/timescale"
 	"timeball/pps/clock"
+	"timeball/server"
+	"timeball/server/leap"
+	"timeball/server/ntp"
+	"timeball/web/api"
 )
 
 // leapList writes a list without further leap seconds that expires at an instant.
@@ -97,5 +105,29 @@ func TestOpenLeapSecondIsTheReason(t *testing.T) {
 	u.published.Store(&p)
 	if got := u.Status().Reason; got != s.Estimate.Reason {
 		t.Errorf("reason %q", got)
+	}
+}
+
+// Each address says by its policy what its clients are told, six hours into a smear.
+func TestStatusTellsWhatEachListenerDoes(t *testing.T) {
+	now := clock.Reading{Mono: 1e15, Real: clock.Real(1483228800e9 - 6*3600e9), Boot: 1e15}
+	ref := ntp.Reference{
+		Synchronised: true, Stratum: 1, Anchor: now, Expiry: now.Mono + 5e9, TAIOffset: 36, Leap: clock.LeapInsert, LeapAt: 1483228800e9,
+		Smear: leap.Event{Leap: clock.LeapInsert, At: 1483228800e9, Before: 36},
+	}
+	at := netip.MustParseAddrPort("192.0.2.1:123")
+	var got, none api.Status
+	describeListeners(&got, []server.Listening{{Address: at}, {Address: at, Leap: leap.Suppress}, {Address: at, Leap: leap.Smear}}, &ref, now)
+	want := api.Status{Listeners: []api.Listener{
+		{Address: "192.0.2.1:123", LeapPolicy: "announce", Leap: "insert"},
+		{Address: "192.0.2.1:123", LeapPolicy: "suppress", Leap: "none"},
+		{Address: "192.0.2.1:123", LeapPolicy: "smear", Leap: "none", SmearSeconds: new(-21600.0 / 86401)},
+	}}
+	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(0, 2e-9)); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+	describeListeners(&none, []server.Listening{{Address: at, Leap: leap.Smear}}, &ntp.Reference{}, now)
+	if l := none.Listeners[0]; l.Leap != "unsynchronized" || l.SmearSeconds != nil {
+		t.Errorf("of a unit that does not know the time: %+v", l)
 	}
 }

@@ -25,6 +25,7 @@ import (
 type Answering interface {
 	Stats() server.Stats
 	Addrs() []netip.AddrPort
+	Listening() []server.Listening
 	Clients() []clientlog.Client
 }
 
@@ -161,13 +162,15 @@ func (u *Unit) forget(status *api.Status) {
 
 // Answers is what another process tells of the NTP requests it answers.
 type Answers struct {
-	addrs []netip.AddrPort
+	at    []server.Listening
 	began clock.Mono
 	told  atomic.Pointer[traffic]
 }
 
-// NewAnswers returns Answers on addresses, of which nothing is told yet.
-func NewAnswers(addrs []netip.AddrPort) *Answers { return &Answers{addrs: addrs, began: machineMono()} }
+// NewAnswers returns Answers on open sockets, of which nothing is told yet.
+func NewAnswers(sockets []server.Socket) *Answers {
+	return &Answers{at: server.ListeningOf(sockets), began: machineMono()}
+}
 
 // Hear takes Traffic of the process that answers.
 func (a *Answers) Hear(data []byte) error {
@@ -204,7 +207,15 @@ func (a *Answers) known() int {
 }
 
 // Addrs implements Answering.
-func (a *Answers) Addrs() []netip.AddrPort { return a.addrs }
+func (a *Answers) Addrs() (addrs []netip.AddrPort) {
+	for _, l := range a.at {
+		addrs = append(addrs, l.Address)
+	}
+	return addrs
+}
+
+// Listening implements Answering.
+func (a *Answers) Listening() []server.Listening { return a.at }
 
 // Clients implements Answering.
 func (a *Answers) Clients() []clientlog.Client {

@@ -49,6 +49,7 @@ func (u *Unit) Status() api.Status {
 		for _, at := range a.Addrs() {
 			status.Addresses = append(status.Addresses, at.Addr().String())
 		}
+		describeListeners(&status, a.Listening(), p.reference, now)
 	}
 	status.Notices = []string{}
 	if u.cfg.Notices != nil {
@@ -157,7 +158,7 @@ func describeSpread(status *api.Status, s *timing.Snapshot) {
 func histogramOf(c *histogram.Counts) api.Histogram {
 	h := api.Histogram{
 		WindowSeconds: float64(c.Over), LeastSeconds: float64(c.Least), BinSeconds: float64(c.Width),
-		Counts: make([]uint64, len(c.Bins)), Below: uint64(c.Below), Above: uint64(c.Above),
+		Counts: make([]uint64, len(c.Bins)), Below: uint64(c.Below), Above: uint64(c.Above), Count: c.Ever, SumSeconds: float64(c.Sum),
 	}
 	for i, n := range c.Bins {
 		h.Counts[i] = uint64(n)

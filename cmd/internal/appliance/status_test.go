@@ -291,11 +291,11 @@ func TestUnitEndsWhenASocketFails(t *testing.T) {
 }
 
 func TestStatusTellsHowEdgesAndMessagesSpread(t *testing.T) {
-	counts := histogram.Counts{Over: 60, Least: -1e-7, Width: 1e-7, Bins: []uint32{10, 30}, Above: 60}
+	counts := histogram.Counts{Over: 60, Least: -1e-7, Width: 1e-7, Bins: []uint32{10, 30}, Above: 60, Ever: 500, Sum: 2e-3}
 	var got api.Status
 	describeSpread(&got, &timing.Snapshot{Jitter: &counts, Lags: []timing.Lag{{Message: "GNRMC", Counts: histogram.Counts{Width: 0.01, Bins: []uint32{4}}}}})
 	want := api.Status{
-		EdgeJitter: &api.Histogram{WindowSeconds: 60, LeastSeconds: -1e-7, BinSeconds: 1e-7, Counts: []uint64{10, 30}, Above: 60},
+		EdgeJitter: &api.Histogram{WindowSeconds: 60, LeastSeconds: -1e-7, BinSeconds: 1e-7, Counts: []uint64{10, 30}, Above: 60, Count: 500, SumSeconds: 2e-3},
 		MessageLatency: []api.MessageLatency{{Message: "GNRMC", Latency: api.Histogram{
 			BinSeconds: 0.01, Counts: []uint64{4}, MedianSeconds: new(0.005), P99Seconds: new(0.0099),
 		}}},

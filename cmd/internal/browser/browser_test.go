@@ -313,6 +313,33 @@ func (b *tab) fits(where string, width int64) {
 	b.run(chromedp.EmulateViewport(1280, 900))
 }
 
+// touching says which labels of an axis or of a plot lie over one another.
+const touching = `(() => {
+	const all = [];
+	for (const on of document.querySelectorAll(".frame, .axis, .columns")) {
+		const texts = [...on.querySelectorAll("text")].filter(e => getComputedStyle(e).display !== "none" && e.textContent).map(e => [e, e.getBoundingClientRect()]);
+		texts.forEach(([e, a], i) => texts.slice(i + 1).forEach(([f, b]) => {
+			if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 0 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2)
+				all.push((on.closest(".block")?.id ?? "") + ": " + e.textContent + " and " + f.textContent);
+		}));
+	}
+	return all.join("; ");
+})()`
+
+// readable fails the test when labels touch, on pages of several widths.
+func (b *tab) readable(where string) {
+	b.Helper()
+	for _, width := range []int64{320, 360, 390, 600, 820, 1280} {
+		b.run(chromedp.EmulateViewport(width, 900))
+		if found := eval[string](b, touching); found != "" {
+			b.Errorf("%s: at %d px labels touch: %s", where, width, found)
+		}
+	}
+	if n := eval[int](b, `document.querySelectorAll(".frame .x text, .axis text").length`); n < 15 {
+		b.Errorf("%s: %d labels on axes: the test does not see them", where, n)
+	}
+}
+
 // The panels as they are when a unit is locked: none of them is empty but for figures that no unit has yet.
 const emptyPanels = `[...document.querySelectorAll(".block")].filter(b => b.querySelector(".empty")).map(b => b.id).join(" ")`
 
@@ -384,12 +411,14 @@ func (b *tab) locked(u *unit) {
 	b.picture("locked-dark")
 	b.dark(false)
 	b.fits("locked", 360)
+	b.readable("locked")
 	b.picture("phone")
 	b.crosshair()
 	b.do(`document.querySelector(".mast nav a[hreflang=zh-Hans]").click()`)
 	b.until("the Chinese page lives", `document.querySelector("[data-own=skew]").textContent.includes("您的电脑")`)
 	b.accessible("locked, Chinese")
 	b.fits("locked, Chinese", 360)
+	b.readable("locked, Chinese")
 	b.picture("locked-zh")
 	b.do(`document.querySelector(".mast nav a[hreflang=en]").click()`)
 	b.until("English again", `document.documentElement.lang === "en"`)
@@ -442,6 +471,7 @@ func (b *tab) faults(u *unit) {
 	b.until("the button can be pressed again", on("antenna-open", true))
 	b.until("the band says why", `document.querySelector("#alarms-part li") !== null`)
 	b.accessible("holdover")
+	b.readable("holdover")
 	b.dark(true)
 	b.picture("holdover")
 	b.dark(false)

@@ -105,7 +105,7 @@ func (r *role) begin() (err error) {
 func (r *role) runClock(ctx context.Context) error {
 	u := unitConfig(r.options, r.config, r.build, r.log)
 	u.NTP, u.HTTP, u.Started = false, false, r.started()
-	u.Answering = appliance.NewAnswers(addressesOf(r.told.Sockets))
+	u.Answering = appliance.NewAnswers(r.told.Sockets)
 	if err := r.addRecord(&u); err != nil {
 		return err
 	}
@@ -302,7 +302,7 @@ func unasked(_ context.Context, what string, _ json.RawMessage) (any, error) {
 // runWeb serves the page.
 func (r *role) runWeb(ctx context.Context) error {
 	page := shared.NewReader(r.page)
-	answers := appliance.NewAnswers(addressesOf(r.told.Sockets))
+	answers := appliance.NewAnswers(r.told.Sockets)
 	u := appliance.Config{
 		Publish: r.config.Server.Claims, HTTP: true, Version: r.build.Version, Log: r.log, Started: r.started(), References: page,
 		Answering: answers, Web: webConfig(r.options, r.config, r.log),
