@@ -14,7 +14,7 @@ import (
 const (
 	batchSize  = 32   // packets read at once when there is a backlog
 	maxRequest = 2048 // bytes; the longest requests, of NTS, fit an Ethernet frame
-	maxControl = 192  // bytes; control messages of 64 (stamps), 40 (addresses) and 24 (drops), and room for one more
+	maxControl = 192  // bytes; control messages of 64 (stamps) and 40 (addresses), and room for more
 )
 
 // batch is the memory of one socket's loop, laid out for recvmmsg and sendmsg. The headers point into the slots, which
@@ -58,7 +58,6 @@ type arrival struct {
 	stamped bool
 	to4     [4]byte // the address it came to; all zero when unknown
 	to6     unix.Inet6Pktinfo
-	dropped uint32 // packets dropped before it since the socket was opened
 }
 
 // newBatch returns a batch for one address family.
@@ -187,8 +186,6 @@ func (a *arrival) read(level, kind int32, data []byte) {
 		if stamp, ok := softwareStamp(data); ok {
 			a.stamp, a.stamped = stamp, true
 		}
-	case level == unix.SOL_SOCKET && kind == unix.SO_RXQ_OVFL && len(data) >= 4:
-		a.dropped = binary.NativeEndian.Uint32(data)
 	case level == unix.IPPROTO_IP && kind == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
 		a.to4 = [4]byte(data[4:8]) // Spec_dst: ours also when the request was broadcast
 	case level == unix.IPPROTO_IPV6 && kind == unix.IPV6_PKTINFO && len(data) >= unix.SizeofInet6Pktinfo:

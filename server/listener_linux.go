@@ -3,6 +3,7 @@ package server
 import (
 	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +25,10 @@ type listener struct {
 	exchanges *ntp.Exchanges
 	count     counters
 
+	closing sync.Mutex
+	closed  bool
+	drops   uint32 // of the kernel, when it was closed; that counter has 32 bits and wraps
+
 	stopping  atomic.Bool
 	staying   atomic.Bool // in recvmmsg, as the scheduler does not know
 	batch     *batch
@@ -36,8 +41,9 @@ type listener struct {
 	sendTime  clock.Real // ns that sending one answer of a backlog takes, mean of the last ones
 }
 
-// rawWait is how long a loop waits for the next packet without the scheduler's knowledge. Above 50 packets a second it is
-// always in such a wait; below, it waits as any goroutine does and costs nothing while it waits.
+// rawWait is how long a loop waits for the next packet without the scheduler's knowledge, after one that came as soon after
+// the one before. Above 50 packets a second it is always in such a wait; below, it waits as any goroutine does and costs
+// nothing while it waits.
 const rawWait = 20 * time.Millisecond
 
 // newListener returns the listener of an open socket.
@@ -46,6 +52,24 @@ func newListener(server *Server, s Socket) *listener {
 		server: server, fd: s.FD, addr: s.Address, policy: s.Leap, exchanges: server.exchangesOf(s.Leap),
 		batch: newBatch(s.Address.Addr().Is6()), stamps: newStamps(), sendTime: usualSendTime,
 	}
+}
+
+// dropped returns how many requests the kernel has dropped.
+func (l *listener) dropped() uint32 {
+	l.closing.Lock()
+	defer l.closing.Unlock()
+	if !l.closed {
+		return drops(l.fd)
+	}
+	return l.drops
+}
+
+// close closes the socket.
+func (l *listener) close() error {
+	l.closing.Lock()
+	defer l.closing.Unlock()
+	l.drops, l.closed = drops(l.fd), true
+	return Socket{FD: l.fd}.Close()
 }
 
 // alarm ends the waits of all sockets' loops. Shutting the sockets down would as well, but other processes go on using them.
@@ -83,12 +107,14 @@ func (l *listener) serve(a alarm) error {
 		if _, err := unix.Poll(events, -1); err != nil && err != unix.EINTR {
 			return os.NewSyscallError("poll", err)
 		}
-		l.stay()
+		if before := l.now; l.turn() == worked && l.now-before < clock.Mono(rawWait) {
+			l.stay()
+		}
 	}
 	return nil
 }
 
-// stay answers as long as no pause between two packets is longer than rawWait.
+// stay goes on answering as long as no pause between two packets is longer than rawWait.
 //
 // It waits in recvmmsg itself, and without telling the scheduler, which would hand on this thread's place, wake another
 // thread to take it and cost more than the answer. A collection of garbage does not wait for it: the runtime's signal ends

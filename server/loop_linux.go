@@ -110,11 +110,7 @@ func (l *listener) refuse(why ntp.Refusal) { l.count.refused[why].Add(1) }
 
 // arrival returns what the kernel says of the packet in slot i.
 func (l *listener) arrival(i int) arrival {
-	came := l.batch.slots[i].arrival(int(l.batch.messages[i].Hdr.Controllen))
-	if came.dropped != 0 {
-		l.count.dropped.Store(came.dropped)
-	}
-	return came
+	return l.batch.slots[i].arrival(int(l.batch.messages[i].Hdr.Controllen))
 }
 
 // answer prepares the answer to the request ask in slot i.

@@ -241,7 +241,7 @@ func (s *Server) Addrs() []netip.AddrPort {
 func (s *Server) close() error {
 	var all []error
 	for _, l := range s.listeners {
-		all = append(all, Socket{FD: l.fd}.Close())
+		all = append(all, l.close())
 	}
 	return errors.Join(all...)
 }

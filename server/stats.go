@@ -15,7 +15,7 @@ type Stats struct {
 	Controls       uint64               // requests of mode 6 answered
 	Refused        [ntp.Refusals]uint64 // requests without an answer, by ntp.Refusal
 	Unstamped      uint64               // requests without a kernel stamp, stamped here
-	Dropped        uint64               // requests the kernel dropped for want of room in the receive buffer, as last told
+	Dropped        uint64               // requests the kernel dropped for want of room in the receive buffer
 	ReceiveErrors  uint64
 	SendErrors     uint64 // answers the kernel did not take
 }
@@ -33,7 +33,6 @@ func (s Stats) RefusedTotal() uint64 {
 type counters struct {
 	answered, unsynchronised, interleaved, kisses, controls, unstamped, receiveErrors, sendErrors atomic.Uint64
 
-	dropped atomic.Uint32 // the kernel's own counter has 32 bits and wraps
 	refused [ntp.Refusals]atomic.Uint64
 }
 
@@ -47,7 +46,7 @@ func (s *Server) Stats() Stats {
 		sum.Kisses += l.count.kisses.Load()
 		sum.Controls += l.count.controls.Load()
 		sum.Unstamped += l.count.unstamped.Load()
-		sum.Dropped += uint64(l.count.dropped.Load())
+		sum.Dropped += uint64(l.dropped())
 		sum.ReceiveErrors += l.count.receiveErrors.Load()
 		sum.SendErrors += l.count.sendErrors.Load()
 		for i := range l.count.refused {

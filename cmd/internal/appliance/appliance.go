@@ -100,6 +100,7 @@ type Unit struct {
 	secure  net.Listener // nil: none
 
 	published atomic.Pointer[published]
+	unread    atomic.Pointer[[]byte]        // a Frame that came later
 	reference atomic.Pointer[ntp.Reference] // that of published, for the server
 	locked    chan struct{}                 // closed at the first lock
 	flooding  sync.Mutex                    // held while a flood is simulated

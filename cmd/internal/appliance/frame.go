@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"timeball/board"
 	"timeball/cmd/internal/witness"
 	"timeball/pps/clock"
+	"timeball/pps/discipline"
 	"timeball/pps/timing"
 	"timeball/server"
 	"timeball/server/clientlog"
@@ -106,6 +108,38 @@ func (u *Unit) Frame() ([]byte, error) {
 		return json.Marshal(f)
 	}
 	return data, nil
+}
+
+// Headline is what of a Frame people look at first.
+type Headline struct {
+	Mode         discipline.Mode
+	Synchronised bool
+	Era          clock.Era
+	Leap         clock.Leap
+	Pulses       uint64 // that the loop has taken
+}
+
+// Headline returns that of the Frame which Frame would return.
+func (u *Unit) Headline() Headline {
+	p := u.published.Load()
+	e := &p.snapshot.Estimate
+	return Headline{e.Mode, p.reference.Synchronised, e.At.Era, p.reference.Leap, p.snapshot.Counters.Accepted}
+}
+
+// ReceiveLater takes a Frame as Receive does, which it is given when somebody asks for what is in it: only ntpq does.
+func (u *Unit) ReceiveLater(data []byte) error {
+	data = slices.Clone(data) // the next one comes into the same memory
+	u.unread.Store(&data)
+	return nil
+}
+
+// catchUp receives what ReceiveLater took last.
+func (u *Unit) catchUp() {
+	if data := u.unread.Swap(nil); data != nil {
+		if err := u.Receive(*data); err != nil {
+			u.cfg.Log.Warn("not understood", "error", err)
+		}
+	}
 }
 
 // Receive takes a Frame of the process that keeps the clock.

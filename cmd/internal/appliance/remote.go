@@ -129,7 +129,7 @@ func NewShown(cfg Config, on Board) (*Unit, error) {
 	return u, u.listen()
 }
 
-// silent is how long a process may say nothing until that is said on the page: a dozen snapshots of the clock.
+// silent is how long a process may say nothing until that is said on the page: three snapshots of the clock.
 const silent = 3 * time.Second
 
 // remark says on a page of another process what that no longer tells.

@@ -45,6 +45,7 @@ func (r *reach) stamp(now clock.Reading) ntp.Timestamp {
 
 // describe returns what ntpq is shown.
 func (u *Unit) describe() *control.State {
+	u.catchUp()
 	p, now := u.published.Load(), u.board.Served().Now()
 	s := &control.State{System: system(p, now)}
 	s.System.Version = u.cfg.Version

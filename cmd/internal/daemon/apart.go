@@ -119,7 +119,9 @@ func (a *apart) run(ctx context.Context, keeper *settings.Keeper) error {
 			}
 		}()
 	}
-	a.bound()
+	if !a.within {
+		a.bound()
+	}
 	return again(ctx, keeper, a.log, func(int) (bool, error) { return a.once(ctx) })
 }
 
@@ -201,7 +203,7 @@ const comesUp = 2 * roles.StartWithin
 
 // follow says when the unit runs, to people and to the settings, and returns true when it has to start anew; false when ctx is done.
 func (a *apart) follow(ctx context.Context) bool {
-	looks := time.NewTicker(100 * time.Millisecond)
+	looks := time.NewTicker(100 * time.Millisecond) // until the unit is up
 	defer looks.Stop()
 	late := time.After(comesUp)
 	var pages chan pageTold // nil until the unit is up
@@ -221,6 +223,7 @@ func (a *apart) follow(ctx context.Context) bool {
 		case <-looks.C:
 			if !up && a.supervisor.Alive() {
 				up, pages = true, a.pages
+				looks.Stop()
 				a.settings.Started()
 				a.announce()
 			}

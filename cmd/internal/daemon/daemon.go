@@ -225,6 +225,7 @@ type program struct {
 	host           func() board.Info // finds out what this machine is
 	world          func(*sim.Config) // changes the simulated world in a test; nil: nobody does
 	apart          bool              // it may be several processes: each executes this program, and knows nothing of the two above
+	within         bool              // this process is a test as well, which keeps its rights
 }
 
 // gcPercent has each process of a unit begin to collect at 2 MB of heap instead of 4: none has much more that it uses, and

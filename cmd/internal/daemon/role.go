@@ -41,8 +41,8 @@ func (k *keeping) get() []byte {
 
 // How often things cross between the processes.
 const (
-	framesEvery  = 250 * time.Millisecond // as often as the Engine ticks
-	showsEvery   = time.Second            // for ntpq, which shows whole seconds
+	framesEvery  = time.Second            // and at the next look when what people look at first has changed
+	looksEvery   = 250 * time.Millisecond // as often as the Engine ticks
 	trafficEvery = time.Second
 	keepsEvery   = 10 * time.Second
 )
@@ -136,11 +136,12 @@ func (r *role) runClock(ctx context.Context) error {
 		return err
 	}
 	parts := newParts(ctx)
-	parts.run("link", func(ctx context.Context) error { return r.Link.Serve(ctx, commands(unit)) })
-	parts.every(framesEvery, func() { r.sendFrame(unit, toWeb) })
-	parts.every(showsEvery, func() { r.sendFrame(unit, toNTP) })
+	parts.run("link", func(ctx context.Context) error {
+		return r.Link.Serve(ctx, commands(unit, func() { r.sendFrame(unit, toWeb) }))
+	})
+	parts.every(looksEvery, r.sendFrames(unit, toNTP, toWeb))
 	parts.every(roles.BeatEvery, func() {
-		if at := before.Ticked(); appliance.Ago(at) < roles.BeatEvery+framesEvery*2 { // an Engine that stands still is not alive
+		if at := before.Ticked(); appliance.Ago(at) < roles.BeatEvery+2*looksEvery { // an Engine that stands still is not alive
 			r.beat()
 		}
 	})
@@ -197,6 +198,20 @@ func (r *role) hurry() {
 	}
 }
 
+// sendFrames returns what is called every looksEvery and sends those who show the clock a snapshot when it is time. A snapshot
+// takes the three processes a millisecond.
+func (r *role) sendFrames(unit *appliance.Unit, to ...*roles.Conn) func() {
+	var sent time.Time
+	var last appliance.Headline
+	return func() {
+		// A second is over when its pulse is there, and a little less than framesEvery after the last snapshot is time as well.
+		if now := unit.Headline(); now != last || time.Since(sent) > framesEvery-looksEvery/2 {
+			sent, last = time.Now(), now
+			r.sendFrame(unit, to...)
+		}
+	}
+}
+
 // sendFrame sends a snapshot of the clock to who shows it.
 func (r *role) sendFrame(unit *appliance.Unit, to ...*roles.Conn) {
 	frame, err := unit.Frame()
@@ -211,8 +226,8 @@ func (r *role) sendFrame(unit *appliance.Unit, to ...*roles.Conn) {
 	}
 }
 
-// commands carries out what the page has asked for and is the clock's to do.
-func commands(unit *appliance.Unit) roles.Handler {
+// commands carries out what the page has asked for and is the clock's to do, and has what came of it shown.
+func commands(unit *appliance.Unit, show func()) roles.Handler {
 	return func(ctx context.Context, what string, data json.RawMessage) (any, error) {
 		var c api.Command
 		if what != "command" {
@@ -221,6 +236,7 @@ func commands(unit *appliance.Unit) roles.Handler {
 		if err := json.Unmarshal(data, &c); err != nil {
 			return nil, err
 		}
+		defer show()
 		return unit.Do(ctx, c)
 	}
 }
@@ -251,7 +267,7 @@ func (r *role) runNTP(ctx context.Context) error {
 		return err
 	}
 	parts := newParts(ctx)
-	r.show(parts, unit, unasked)
+	r.show(parts, unit.ReceiveLater, unasked)
 	parts.every(trafficEvery, func() {
 		if traffic, err := unit.Traffic(); err == nil {
 			_ = toWeb.Send(traffic) // the next one says the same and more
@@ -269,10 +285,10 @@ func (r *role) shownBoard(page *shared.Reader) appliance.Board {
 	return appliance.NewRemote(served)
 }
 
-// show lets unit show the snapshots that come, and says that this process is alive.
-func (r *role) show(parts *parts, unit *appliance.Unit, told roles.Handler) {
+// show gives take the snapshots that come, and says that this process is alive.
+func (r *role) show(parts *parts, take func([]byte) error, told roles.Handler) {
 	parts.run("link", func(ctx context.Context) error { return r.Link.Serve(ctx, told) })
-	parts.run("snapshots", func(ctx context.Context) error { return r.receive(ctx, frameSocket, unit.Receive) })
+	parts.run("snapshots", func(ctx context.Context) error { return r.receive(ctx, frameSocket, take) })
 	parts.every(roles.BeatEvery, r.beat)
 }
 
@@ -338,7 +354,7 @@ func (r *role) runWeb(ctx context.Context) error {
 		r.tell("page", pageTold{URL: at, Fingerprint: unit.Fingerprint(), Claimable: entry.door.Claimable()})
 	}
 	parts := newParts(ctx)
-	r.show(parts, unit, func(ctx context.Context, what string, data json.RawMessage) (any, error) {
+	r.show(parts, unit.Receive, func(ctx context.Context, what string, data json.RawMessage) (any, error) {
 		var now map[string]uint64
 		if what != "restarts" || json.Unmarshal(data, &now) != nil {
 			return unasked(ctx, what, data)

@@ -91,7 +91,9 @@ func (a admin) settled(t *testing.T) *api.Configuration {
 // The whole way: claimed, changed, kept; then a change that the unit can't run with, which is undone by itself.
 func TestDaemonTriesSettings(t *testing.T) {
 	t.Run("one process", func(t *testing.T) { triesSettings(t, program{}, "-pace", "50") })
-	t.Run("three", func(t *testing.T) { triesSettings(t, program{apart: true}, "-processes", "3", "-ntp", "127.0.0.1:0") })
+	t.Run("three", func(t *testing.T) {
+		triesSettings(t, program{apart: true, within: true}, "-processes", "3", "-ntp", "127.0.0.1:0")
+	})
 }
 
 func triesSettings(t *testing.T, p program, args ...string) {

@@ -146,7 +146,7 @@ var errNotOurs = errors.New("an answer to another question")
 
 // AskNTP asks the server at addr once, as any client does, and returns whether its answer is synchronised.
 func AskNTP(ctx context.Context, addr netip.AddrPort) (synchronised bool, err error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "udp", addr.String())
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr)) // which waits for nothing
 	if err != nil {
 		return false, err
 	}
