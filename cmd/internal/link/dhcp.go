@@ -135,10 +135,11 @@ const (
 func (a asking) run(ctx context.Context) {
 	pause, told := minPause, false
 	for a.carrier.wait(ctx) {
+		seen := a.carrier.seen() // a cable that is out for a moment while somebody is asked counts as well
 		got, l, err := a.discover(ctx)
 		if err == nil {
 			pause, told = minPause, false
-			a.hold(ctx, got, l)
+			a.hold(ctx, got, l, seen)
 			continue
 		}
 		if !told {
@@ -146,17 +147,17 @@ func (a asking) run(ctx context.Context) {
 			told = true
 		}
 		a.give(ctx, lease{})
-		a.carrier.change(ctx, pause)
+		a.carrier.change(ctx, &seen, pause)
 		pause = min(2*pause, maxPause)
 	}
 }
 
-// hold keeps a lease until it ends or the server takes it back.
-func (a asking) hold(ctx context.Context, got *nclient4.Lease, l lease) {
+// hold keeps a lease until it ends or the server takes it back; seen is the state of the cable that it was asked for over.
+func (a asking) hold(ctx context.Context, got *nclient4.Lease, l lease, seen uint64) {
 	a.give(ctx, l)
 	a.log.Info("lease", "address", l.address, "server", l.server, "for", l.life)
 	for next := l.renew; ; {
-		changed := a.carrier.change(ctx, time.Until(l.began.Add(next)))
+		changed := a.carrier.change(ctx, &seen, time.Until(l.began.Add(next)))
 		age := time.Since(l.began)
 		switch {
 		case ctx.Err() != nil:

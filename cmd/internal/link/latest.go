@@ -10,6 +10,7 @@ import (
 type latest struct {
 	mu      sync.Mutex
 	value   bool
+	changes uint64
 	changed chan struct{} // closed at the next change
 }
 
@@ -21,24 +22,28 @@ func (l *latest) set(value bool) {
 	defer l.mu.Unlock()
 	if value != l.value {
 		l.value = value
+		l.changes++
 		close(l.changed)
 		l.changed = make(chan struct{})
 	}
 }
 
 // now returns the value.
-func (l *latest) now() bool { value, _ := l.get(); return value }
+func (l *latest) now() bool { value, _, _ := l.get(); return value }
 
-func (l *latest) get() (bool, <-chan struct{}) {
+// seen returns how often the value has changed.
+func (l *latest) seen() uint64 { _, changes, _ := l.get(); return changes }
+
+func (l *latest) get() (value bool, changes uint64, changed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.value, l.changed
+	return l.value, l.changes, l.changed
 }
 
 // wait waits until the value is true; false when ctx was done first.
 func (l *latest) wait(ctx context.Context) bool {
 	for ctx.Err() == nil {
-		value, changed := l.get()
+		value, _, changed := l.get()
 		if value {
 			return true
 		}
@@ -50,16 +55,21 @@ func (l *latest) wait(ctx context.Context) bool {
 	return false
 }
 
-// change waits for a change, at most for patience, and reports whether there was one.
-func (l *latest) change(ctx context.Context, patience time.Duration) bool {
-	_, changed := l.get()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-changed:
-		return true
-	case <-timer.C:
+// change waits until the value has changed since seen, at most for patience, and reports whether it has: also when it changed
+// before, and back. It brings seen up to date.
+func (l *latest) change(ctx context.Context, seen *uint64, patience time.Duration) bool {
+	_, changes, changed := l.get()
+	if changes == *seen {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-changed:
+			changes = l.seen()
+		}
 	}
-	return false
+	before := *seen
+	*seen = changes
+	return changes != before
 }

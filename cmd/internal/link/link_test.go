@@ -150,8 +150,18 @@ func TestLatestWakesWhoWaits(t *testing.T) {
 		if got := <-came; got != 2*time.Second {
 			t.Errorf("woken after %v, want 2 s", got)
 		}
-		if l.change(t.Context(), time.Minute) || time.Since(began) != 62*time.Second {
+		seen := l.seen()
+		if l.change(t.Context(), &seen, time.Minute) || time.Since(began) != 62*time.Second {
 			t.Errorf("a change after %v where there was none", time.Since(began))
+		}
+		l.set(false)
+		l.set(true) // nobody waited meanwhile
+		if !l.change(t.Context(), &seen, time.Minute) || l.change(t.Context(), &seen, time.Minute) || time.Since(began) != 122*time.Second {
+			t.Errorf("what changed and changed back was not told once: after %v", time.Since(began))
+		}
+		time.AfterFunc(time.Second, func() { l.set(false) })
+		if !l.change(t.Context(), &seen, time.Minute) || time.Since(began) != 123*time.Second || seen != l.seen() {
+			t.Errorf("a change was told after %v", time.Since(began))
 		}
 	})
 }

@@ -67,7 +67,7 @@ func beUnit(ctx context.Context, dir string) {
 	})
 }
 
-// beServer gives 192.0.2.50, to be renewed after 2 s; once dir/refuse exists it refuses that and gives 192.0.2.51. It says in
+// beServer gives 192.0.2.50, to be renewed after 5 s; once dir/refuse exists it refuses that and gives 192.0.2.51. It says in
 // a line what it was asked.
 func beServer(ctx context.Context, dir string) {
 	own := net.IPv4(192, 0, 2, 1)
@@ -90,7 +90,7 @@ func beServer(ctx context.Context, dir string) {
 		answer, err := dhcpv4.NewReplyFromRequest(m, dhcpv4.WithMessageType(kind), dhcpv4.WithYourIP(gives), dhcpv4.WithServerIP(own),
 			dhcpv4.WithOption(dhcpv4.OptServerIdentifier(own)), dhcpv4.WithNetmask(net.CIDRMask(24, 32)), dhcpv4.WithRouter(own),
 			dhcpv4.WithDNS(net.IPv4(192, 0, 2, 3)), dhcpv4.WithOption(dhcpv4.OptHostName("time1")), dhcpv4.WithOption(dhcpv4.OptDomainName("example.org")),
-			dhcpv4.WithLeaseTime(3600), dhcpv4.WithOption(dhcpv4.OptRenewTimeValue(2*time.Second)))
+			dhcpv4.WithLeaseTime(3600), dhcpv4.WithOption(dhcpv4.OptRenewTimeValue(5*time.Second)))
 		if err != nil {
 			fmt.Println(err)
 			return
