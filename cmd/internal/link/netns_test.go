@@ -343,6 +343,7 @@ func (w wire) carrier(t *testing.T, up bool) {
 }
 
 func TestUnitGetsItsAddressByDHCP(t *testing.T) {
+	t.Parallel()
 	w, dir := newWire(t), t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "network.toml"), []byte("interface = \"eth0\"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -401,6 +402,7 @@ func TestUnitGetsItsAddressByDHCP(t *testing.T) {
 
 // With fixed addresses nobody is asked for one.
 func TestUnitTakesFixedAddresses(t *testing.T) {
+	t.Parallel()
 	w, dir := newWire(t), t.TempDir()
 	file := "interface = \"eth0\"\nhostname = \"clock\"\naddresses = [\"192.0.2.7/24\", \"2001:db8::7/64\"]\ngateways = [\"192.0.2.1\", \"2001:db8::1\"]\n" +
 		"dns = [\"192.0.2.9\"]\nrouter_advertisements = false\n"
@@ -437,6 +439,7 @@ func TestUnitTakesFixedAddresses(t *testing.T) {
 
 // Where there is no DHCP a router tells all that is needed.
 func TestUnitHeedsARouter(t *testing.T) {
+	t.Parallel()
 	w, dir := newWire(t), t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "network.toml"), []byte("interface = \"eth0\"\ndhcp = false\n"), 0o600); err != nil {
 		t.Fatal(err)
