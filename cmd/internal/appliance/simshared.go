@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -19,12 +20,28 @@ type Origin struct {
 
 // NewOrigin returns the Origin of a world that begins now, at this machine's CLOCK_REALTIME.
 func NewOrigin() Origin {
-	now := time.Now()
-	return Origin{timescale.UTC(now.UnixNano()), machineMono()}
+	now, mono := paired()
+	return Origin{timescale.UTC(now.UnixNano()), mono}
+}
+
+// paired returns now and CLOCK_MONOTONIC of the same instant: the tightest of a few pairs, for a page that is not in memory
+// yet or another program come between the readings of a single one, and what they cost is an error of the clock for good.
+func paired() (now time.Time, mono clock.Mono) {
+	for width, tries := clock.Mono(math.MaxInt64), 0; tries < 16; tries++ {
+		before := machineMono()
+		at := time.Now()
+		if w := machineMono() - before; w < width {
+			width, now, mono = w, at, before+w/2
+		}
+	}
+	return now, mono
 }
 
 // began returns the instant of this process at which truth was Truth.
-func (o Origin) began() time.Time { return time.Now().Add(-time.Duration(machineMono() - o.Mono)) }
+func (o Origin) began() time.Time {
+	now, mono := paired()
+	return now.Add(-time.Duration(mono - o.Mono))
+}
 
 // NewSharedSimBoard returns a board of a world that has been tied to this machine before, and a clock that other processes
 // read in page. Where ran is not nil the clock goes on as it ran, under a receiver that is still there: only the process
