@@ -201,6 +201,7 @@ func TestUnitDefendsItsAddressOnce(t *testing.T) {
 			told := o.claim(ctx)
 			addr := <-told
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			before := len(o.sent)
 			o.unit <- from(otherMAC, addr, addr)
 			synctest.Wait()
