@@ -53,7 +53,8 @@ func TestInterfaceIsTheKernels(t *testing.T) {
 type kernel struct {
 	capable, mode int32
 	info          unix.PPSKInfo
-	timeouts      int // waits that still time out
+	silence       error // what a wait ends with; nil: an event
+	set           int   // how often its parameters were
 	err           error
 	asked         []unix.PPSKTime
 }
@@ -70,12 +71,12 @@ func (k *kernel) ioctl(request uint, arg unsafe.Pointer) error {
 			return unix.EINVAL
 		}
 		k.mode = p.Mode
+		k.set++
 	case unix.PPS_FETCH:
 		data := (*unix.PPSFData)(arg)
 		k.asked = append(k.asked, data.Timeout)
-		if data.Timeout != (unix.PPSKTime{}) && k.timeouts > 0 {
-			k.timeouts--
-			return unix.ETIMEDOUT
+		if data.Timeout != (unix.PPSKTime{}) && k.silence != nil {
+			return k.silence
 		}
 		data.Info = k.info
 	}
@@ -101,8 +102,8 @@ func TestPrepare(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			k := &kernel{capable: tt.capable, mode: tt.mode, err: tt.err}
 			err := (&kernelDevice{clear: tt.clear, ioctl: k.ioctl}).prepare()
-			if got := errorText(err); got != tt.want || k.mode != tt.wantMode {
-				t.Errorf("prepare: %q, mode %#x, want %q, %#x", got, k.mode, tt.want, tt.wantMode)
+			if got := errorText(err); got != tt.want || k.mode != tt.wantMode || (k.set > 0) != (tt.mode != tt.wantMode) {
+				t.Errorf("prepare: %q, mode %#x, set %d times, want %q, %#x", got, k.mode, k.set, tt.want, tt.wantMode)
 			}
 		})
 	}
@@ -114,17 +115,18 @@ func TestFetch(t *testing.T) {
 		Clear_sequence: 6, Clear_tu: unix.PPSKTime{Sec: 1_790_000_001, Nsec: 999_999_999},
 	}
 	for _, tt := range []struct {
-		name     string
-		clear    bool
-		timeouts int
-		want     Stamp
+		name    string
+		clear   bool
+		silence error
+		want    Stamp
 	}{
-		{"assert", false, 0, Stamp{5, 1_790_000_000e9 + 123}},
-		{"clear", true, 0, Stamp{6, 1_790_000_001_999_999_999}},
-		{"silence is what was last", false, 1, Stamp{5, 1_790_000_000e9 + 123}},
+		{"assert", false, nil, Stamp{5, 1_790_000_000e9 + 123}},
+		{"clear", true, nil, Stamp{6, 1_790_000_001_999_999_999}},
+		{"silence is what was last", false, unix.ETIMEDOUT, Stamp{5, 1_790_000_000e9 + 123}},
+		{"so is a wait that a signal ended", false, unix.EINTR, Stamp{5, 1_790_000_000e9 + 123}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			k := &kernel{info: info, timeouts: tt.timeouts}
+			k := &kernel{info: info, silence: tt.silence}
 			got, err := (&kernelDevice{clear: tt.clear, ioctl: k.ioctl}).fetch()
 			if got != tt.want || err != nil {
 				t.Errorf("fetch = %+v, %v, want %+v", got, err, tt.want)

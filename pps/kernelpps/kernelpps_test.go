@@ -122,6 +122,18 @@ func TestStampsBecomeEdges(t *testing.T) {
 			Counters{Edges: 1, Refused: 1},
 		},
 		{
+			"a step back by less than the reading is behind the stamp",
+			[]turn{{7, 0, 1 * s, 0}, {8, 2 * s, 2*s + 100_000, -10_000}},
+			nil,
+			Counters{Refused: 1},
+		},
+		{
+			"a stamp that was there before, with another number",
+			[]turn{{7, 0, 1 * s, 0}, {8, 2 * s, 2 * s, 0}, {9, 2 * s, 3 * s, 0}},
+			[]pps.Edge{edge(8, 2*s)},
+			Counters{Edges: 1, Refused: 1},
+		},
+		{
 			"a leap second is a step here",
 			[]turn{{7, 0, 1 * s, 0}, {8, 2 * s, 2*s + 50, -s}, {9, 2*s + 9, 3*s + 50, -s}},
 			[]pps.Edge{edge(9, 3*s+9)},
@@ -166,9 +178,12 @@ func TestStampsBecomeEdges(t *testing.T) {
 }
 
 func TestGoneDeviceEndsTheEdges(t *testing.T) {
-	got, _ := drain(t, &fake{turns: make([]turn, 1<<20), gone: errors.New("unplugged")})
-	if len(got) != 0 {
-		t.Errorf("edges %v of a device that is gone", got)
+	played := &fake{gone: errors.New("unplugged")}
+	for n := range int64(1000) {
+		played.turns = append(played.turns, turn{uint32(n), n * second, n*second + 50, 0})
+	}
+	if got, _ := drain(t, played); len(got) != 0 || len(played.turns) != 999 {
+		t.Errorf("edges %v of a device that is gone; asked again %d times", got, 999-len(played.turns))
 	}
 }
 

@@ -20,7 +20,6 @@ type others struct {
 	sent   []sentARP
 	answer func(*arp.Packet) *arp.Packet // nil: nobody does
 	unit   chan *arp.Packet              // what the unit hears
-	broken error                         // of opening
 }
 
 type sentARP struct {
@@ -38,15 +37,21 @@ func (o *others) Send(p *arp.Packet) error {
 	return nil
 }
 
-func (o *others) Receive() (*arp.Packet, error) {
-	p, ok := <-o.unit
+// toOthers is one opening of the way to them.
+type toOthers struct {
+	*others
+	heard chan *arp.Packet
+}
+
+func (l toOthers) Receive() (*arp.Packet, error) {
+	p, ok := <-l.heard
 	if !ok {
 		return nil, errors.New("closed")
 	}
 	return p, nil
 }
 
-func (o *others) Close() error { close(o.unit); return nil }
+func (l toOthers) Close() error { close(l.heard); return nil }
 
 var (
 	unitMAC  = net.HardwareAddr{2, 0, 0, 0, 0x3f, 0x2a}
@@ -68,7 +73,7 @@ func (o *others) claim(ctx context.Context) <-chan netip.Addr {
 	o.began = time.Now()
 	c := claiming{silent(), unitMAC, func() (arpLine, error) {
 		o.unit = make(chan *arp.Packet, 10)
-		return o, o.broken
+		return toOthers{o, o.unit}, nil
 	}, own}
 	go c.run(ctx)
 	go func() {
@@ -174,11 +179,10 @@ func TestUnitDoesNotStormALink(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		o := &others{broken: errors.New("no port")}
 		opened := 0
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		c := claiming{silent(), unitMAC, func() (arpLine, error) { opened++; return nil, o.broken }, nil}
+		c := claiming{silent(), unitMAC, func() (arpLine, error) { opened++; return nil, errors.New("no port") }, nil}
 		go c.run(ctx)
 		time.Sleep(time.Hour)
 		synctest.Wait()
