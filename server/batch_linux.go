@@ -56,7 +56,7 @@ type slot struct {
 type arrival struct {
 	stamp   clock.Real // of the machine's CLOCK_REALTIME
 	stamped bool
-	to4     [4]byte // the address it came to; all zero when unknown
+	to4     [4]byte // the address it came to; all zero when unknown, or when the kernel has no other to answer from
 	to6     unix.Inet6Pktinfo
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/binary"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -110,7 +111,11 @@ func (l *listener) refuse(why ntp.Refusal) { l.count.refused[why].Add(1) }
 
 // arrival returns what the kernel says of the packet in slot i.
 func (l *listener) arrival(i int) arrival {
-	return l.batch.slots[i].arrival(int(l.batch.messages[i].Hdr.Controllen))
+	came := l.batch.slots[i].arrival(int(l.batch.messages[i].Hdr.Controllen))
+	if sole := l.server.sole.Load(); sole != 0 && sole == binary.NativeEndian.Uint32(came.to4[:]) {
+		came.to4 = [4]byte{}
+	}
+	return came
 }
 
 // answer prepares the answer to the request ask in slot i.

@@ -22,6 +22,7 @@ package server
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -68,6 +69,7 @@ type Server struct {
 	share     int // sockets for each address, 0 one for each core
 	listeners []*listener
 	access    atomic.Pointer[access.List]
+	sole      atomic.Uint32 // the only IPv4 address of this machine, see soleOf
 	clients   *clientlog.Log
 	exchanges [2]*ntp.Exchanges            // of UTC, and of the smear
 	describe  func() *control.State        // nil: mode 6 is not answered
@@ -144,7 +146,7 @@ func addPlaces(n int) {
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n)
 }
 
-// admit makes the access list anew, with the networks that this machine is on.
+// admit makes the access list anew, with the networks that this machine is on, and finds its only address.
 func (s *Server) admit() {
 	entries, err := s.cfg.entries()
 	if err != nil { // Listen has checked it
@@ -153,7 +155,9 @@ func (s *Server) admit() {
 	onLink, err := networks()
 	if err != nil {
 		s.log.Warn("own networks unknown: only configured addresses are answered", "error", err)
+		onLink = nil
 	}
+	s.sole.Store(soleOf(onLink))
 	s.access.Store(access.New(entries, onLink))
 }
 
@@ -168,6 +172,23 @@ func networks() ([]netip.Prefix, error) {
 		}
 	}
 	return found, err
+}
+
+// soleOf returns the IPv4 address of a machine that has one, but for those of its loopback; 0 of any other machine. Answers to
+// what came to that address leave from it by themselves: the kernel has no other to choose, and is not told with each answer,
+// which costs 5 % of it under overload. One that is added is noticed within admitEvery; answers that take another way because of
+// it bear its address till then.
+func soleOf(networks []netip.Prefix) (sole uint32) {
+	for _, p := range networks {
+		if a := p.Addr(); a.Is4() {
+			if sole != 0 {
+				return 0
+			}
+			b := a.As4()
+			sole = binary.NativeEndian.Uint32(b[:])
+		}
+	}
+	return sole
 }
 
 // admitEvery is how long a new network may wait until its clients are let in.

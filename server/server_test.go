@@ -9,6 +9,9 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -259,6 +262,58 @@ func TestServeAnswersAClientOfAnotherAddress(t *testing.T) {
 	conn.SetDeadline(time.Now().Add(10 * time.Second))
 	send(t, conn, request(1))
 	receive(t, conn)
+}
+
+// Where a machine has one address answers leave from it without being told to; of two each answers for itself, also when the
+// second has come a moment ago.
+func TestServeAnswersFromItsOnlyAddress(t *testing.T) {
+	ip := inNamespace(t)
+	ip("link", "set", "lo", "up")
+	ip("addr", "add", "10.0.0.1/24", "dev", "lo")
+	one, two := net.IPv4(10, 0, 0, 1), net.IPv4(10, 0, 0, 2)
+	u := listen(t, "0.0.0.0:0")
+	if u.sole.Load() == 0 {
+		t.Fatal("the only address is not found")
+	}
+	u.serve(t)
+	ask := func(from, to net.IP) {
+		t.Helper()
+		conn, err := net.DialUDP("udp", &net.UDPAddr{IP: from}, &net.UDPAddr{IP: to, Port: int(u.Addrs()[0].Port())})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		send(t, conn, request(1))
+		receive(t, conn) // a connected client sees no answer from elsewhere
+	}
+	ask(one, one)
+	ip("addr", "add", "10.0.0.2/24", "dev", "lo")
+	ask(one, two) // the kernel by itself would answer from 10.0.0.1
+	u.admit()
+	if u.sole.Load() != 0 {
+		t.Error("one of two addresses is taken for the only one")
+	}
+	ask(two, one)
+	ask(one, two)
+}
+
+// inNamespace runs the rest of the test on a machine of its own without any network, which it returns the ip command for.
+func inNamespace(t *testing.T) (ip func(args ...string)) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root makes network namespaces")
+	}
+	runtime.LockOSThread() // never unlocked: the thread ends with the test
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		t.Fatal(err)
+	}
+	return func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+			t.Fatalf("ip %v: %v: %s", args, err, out)
+		}
+	}
 }
 
 // One IPv6 address is all that a loopback has: the control message is looked at instead.
