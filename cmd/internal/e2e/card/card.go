@@ -260,10 +260,13 @@ func (c *console) String() string {
 	return c.text.String()
 }
 
+// pollEvery is how often a unit is asked. An emulated one has its hands full with ten questions a second.
+const pollEvery = time.Second
+
 // Eventually waits until what is true, or fails after patience with what it says instead.
 func Eventually(t testing.TB, patience time.Duration, what string, is func() (ok bool, instead string)) {
 	t.Helper()
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); ; <-tick.C {
 		ok, instead := is()

@@ -3,6 +3,7 @@ package card
 import (
 	"math"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// The pulse's thread must never wait for one that holds what a Go program may run on and has itself no processor.
+	runtime.GOMAXPROCS(8 + runtime.NumCPU())
 	code := m.Run()
 	if err := RemoveImage(); err != nil {
 		println(err.Error())
@@ -42,13 +45,13 @@ const tolerance = 50 * time.Millisecond
 
 const (
 	startLimit = 10 * time.Second // from power to page
-	patience   = 90 * time.Second // of what takes seconds on an idle machine
+	patience   = 3 * time.Minute  // of what takes seconds on an idle machine
 )
 
-// levels are how much is run: nothing by `make test`, which has no processor to spare for an emulator that is held against
+// levels are how much is run: a start by `make test`, which has no processor to spare for an emulator that is held against
 // real time, some by `make e2e`, all by `make e2e-long`.
 const (
-	none = iota
+	short = iota
 	some
 	all
 )
@@ -61,40 +64,51 @@ func level() int {
 	case os.Getenv("E2E") != "":
 		return some
 	}
-	return none
+	return short
 }
 
 var scenarios = []struct {
 	name  string
-	level int
+	least int
+	most  int
 	run   func(t *testing.T, img string)
 }{
-	{"keeps time, coasts and comes back", some, keepsTime},
-	{"starts after power cuts", some, powerCuts(3)},
-	{"starts with a clock at 1970", some, startsAt(time.Date(1970, 1, 1, 0, 0, 5, 0, time.UTC))},
-	{"starts with a clock at 2106", some, startsAt(time.Date(2106, 2, 7, 6, 27, 0, 0, time.UTC))},
-	{"starts with a full perm", some, fullPerm},
-	{"starts with a card that takes no writes", some, readOnly},
-	{"does what files on the boot partition ask for", some, requests},
-	{"starts slot B", some, slotB},
-	{"starts on a Pi 3", some, pi3},
-	{"starts after 20 power cuts", all, powerCuts(20)},
+	{"starts and keeps time", short, short, starts},
+	{"keeps time, coasts and comes back", some, all, keepsTime},
+	{"starts after power cuts", some, some, powerCuts(3)},
+	{"starts with a clock at 1970", some, all, startsAt(time.Date(1970, 1, 1, 0, 0, 5, 0, time.UTC))},
+	{"starts with a clock at 2106", some, all, startsAt(time.Date(2106, 2, 7, 6, 27, 0, 0, time.UTC))},
+	{"starts with a full perm", some, all, fullPerm},
+	{"starts with a card that takes no writes", some, all, readOnly},
+	{"does what files on the boot partition ask for", some, all, requests},
+	{"starts slot B", some, all, slotB},
+	{"says what is not connected", some, all, nothingConnected},
+	{"falls back from an image that is none", some, all, wrongImage},
+	{"starts with a perm that is none", some, all, wrongPerm},
+	{"starts on a Pi 3", some, all, pi3},
+	{"answers after 3 kills", some, some, kills(3)},
+	{"starts after 20 power cuts", all, all, powerCuts(20)},
+	{"answers after 20 kills", all, all, kills(20)},
 }
 
 func TestCard(t *testing.T) {
-	if level() == none {
-		return
+	if testing.Short() {
+		t.Skip("an emulated machine takes its time")
 	}
 	img := Image(t)
 	for _, s := range scenarios {
-		if s.level <= level() {
+		if now := level(); s.least <= now && now <= s.most {
 			t.Run(s.name, func(t *testing.T) { s.run(t, img) })
 		}
 	}
 }
 
-// keepsTime is a unit's life from the first start on.
-func keepsTime(t *testing.T, img string) {
+// starts is a unit's first start, to the first second that it serves.
+func starts(t *testing.T, img string) { firstLock(t, img) }
+
+// firstLock switches on a unit that nobody has had before and waits until it serves; before that it is believed by nobody.
+func firstLock(t *testing.T, img string) (*Unit, *Receiver) {
+	t.Helper()
 	u := On(t, Power{Card: Flash(t, img, map[string]string{"timeball.toml": settings})})
 	u.starts()
 	refused(t, u)
@@ -102,19 +116,27 @@ func keepsTime(t *testing.T, img string) {
 	u.AwaitMode("locked", patience)
 	t.Logf("power to lock: %.1f s", time.Since(u.began).Seconds())
 	serves(t, u)
+	return u, r
+}
+
+// keepsTime is a unit's life from the first start on.
+func keepsTime(t *testing.T, img string) {
+	u, r := firstLock(t, img)
 	r.Wire(false)
 	u.AwaitMode("holdover", patience)
 	serves(t, u)
 	r.Wire(true)
 	u.AwaitMode("locked", patience)
+	serves(t, u)
 }
 
-// starts fails unless the page answers, within the limit where the machine had a processor to spare for that.
+// starts fails unless the page answers, within the limit where the machine had a processor to spare for that. What `make test`
+// runs on may be slow.
 func (u *Unit) starts() {
 	u.t.Helper()
 	s := u.Await(patience)
 	u.t.Logf("power to page: %.1f s, %.1f s of a processor; others had %.2f", s.Real.Seconds(), s.Used.Seconds(), s.Others)
-	if s.Real > startLimit && s.Others < 0.5 {
+	if level() > short && s.Real > startLimit && s.Others < spare {
 		u.t.Errorf("power to page: %v, want %v", s.Real, startLimit)
 	}
 }
@@ -126,21 +148,36 @@ func refused(t *testing.T, u *Unit) {
 	if answer.Leap != ntp.LeapNotInSync || answer.Stratum != 0 || answer.ReferenceID != 0 {
 		t.Errorf("without a reference: leap %d, stratum %d, reference %08x", answer.Leap, answer.Stratum, answer.ReferenceID)
 	}
+	if r := peers.Chronyd(t, u.NTP, 5*time.Second, ""); r.Synchronised {
+		t.Errorf("without a reference chronyd takes the time:\n%s", r.Output)
+	}
+	if out := peers.Ntpq(t, u.NTP, "-c", "rv"); !strings.Contains(out, "leap_alarm") {
+		t.Errorf("without a reference ntpq -c rv:\n%s", out)
+	}
 	if s, err := u.Status(); err != nil || s.Leap != "unsynchronized" {
 		t.Errorf("without a reference: %v, leap %q", err, s.Leap)
 	}
 }
 
-// serves fails where other projects' clients do not take the unit's time, or it is not this machine's.
+// serves fails where other projects' clients do not take the unit's time, or it is not this machine's. Where the emulator had
+// to wait for long, pulses were so late that the unit left off by itself: that is as it should be, and it is asked again.
 func serves(t *testing.T, u *Unit) {
 	t.Helper()
-	r := peers.Chronyd(t, u.NTP, 20*time.Second, "")
-	t.Logf("chronyd: offset %+.6f s", r.Offset)
-	if !r.Synchronised || math.Abs(float64(r.Offset)) > tolerance.Seconds() {
-		t.Errorf("chronyd: synchronised %v, offset %v:\n%s", r.Synchronised, r.Offset, r.Output)
-	}
-	if out := peers.Ntpq(t, u.NTP, "-c", "rv"); !strings.Contains(out, "stratum=1,") || !strings.Contains(out, "leap_none") {
-		t.Errorf("ntpq -c rv:\n%s", out)
+	for try := 1; ; try++ {
+		r := peers.Chronyd(t, u.NTP, 20*time.Second, "")
+		out := peers.Ntpq(t, u.NTP, "-c", "rv")
+		t.Logf("chronyd: synchronised %v, offset %+.6f s", r.Synchronised, r.Offset)
+		if r.Synchronised && math.Abs(float64(r.Offset)) > tolerance.Seconds() {
+			t.Errorf("chronyd: offset %v, want at most %v:\n%s", r.Offset, tolerance, r.Output)
+		}
+		if r.Synchronised && strings.Contains(out, "stratum=1,") && strings.Contains(out, "leap_none") {
+			return
+		}
+		if try == 3 {
+			t.Errorf("chronyd: synchronised %v:\n%s\nntpq -c rv:\n%s", r.Synchronised, r.Output, out)
+			return
+		}
+		u.AwaitMode("locked", patience)
 	}
 }
 
@@ -191,19 +228,18 @@ func readOnly(t *testing.T, img string) {
 }
 
 // says starts a unit that has to tell of something, on its console and its page, and keeps time all the same.
-func says(t *testing.T, p Power, sentence string) {
+func says(t *testing.T, p Power, sentence string) *Unit {
 	t.Helper()
 	u := On(t, p)
 	u.starts()
-	Eventually(t, patience, "the console says: "+sentence, func() (bool, string) {
-		return strings.Contains(strings.Join(strings.Fields(u.Console()), " "), sentence), ""
-	})
+	u.prints(sentence)
 	if page, err := u.Get("/"); err != nil || !strings.Contains(page, sentence) {
 		t.Errorf("the page does not say %q (%v)", sentence, err)
 	}
 	Connect(u, sim.KindUBX8)
 	u.AwaitMode("locked", patience)
 	serves(t, u)
+	return u
 }
 
 // requests follows the settings of a card through what its owner does with its boot partition.

@@ -15,7 +15,7 @@ import (
 // alone.
 func OnPi3(t testing.TB, card string) *Unit {
 	t.Helper()
-	u := &Unit{t: t, console: &console{}, dir: tempDir(t), ended: make(chan struct{}), client: &http.Client{Timeout: 5 * time.Second}}
+	u := &Unit{t: t, console: &console{}, dir: tempDir(t), ended: make(chan struct{}), client: &http.Client{Timeout: 20 * time.Second}}
 	loaded := Loader{Board: []string{"pi3"}, Tree: "bcm2710-rpi-3-b.dtb"}.Load(t, card, u.dir)
 	tree := filepath.Join(u.dir, "merged.dtb")
 	merge := exec.Command("fdtoverlay", append([]string{"-i", loaded.Tree, "-o", tree}, loaded.Overlays...)...)

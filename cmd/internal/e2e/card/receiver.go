@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"runtime"
@@ -35,6 +36,10 @@ type Receiver struct {
 	late  atomic.Int64
 }
 
+// baud is the receiver's rate. The emulated line has none: the unit hears it at whatever rate it tries first, and takes that
+// for the line's. At this one a second's messages are over long before the next pulse, whatever it believes.
+const baud = 115200
+
 // burstDelay is how long after the pulse the receiver begins to speak: far from either pulse, for on a busy machine bytes and
 // pulses come late.
 const burstDelay = 250 * time.Millisecond
@@ -44,13 +49,14 @@ func Connect(u *Unit, kind sim.Kind) *Receiver {
 	u.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &Receiver{t: u.t, path: u.gpio(ctx)}
-	r.dev = sim.NewDevice(sim.DeviceConfig{Kind: kind, Seed: 1, Delay: burstDelay, Binary: true})
+	r.dev = sim.NewDevice(sim.DeviceConfig{Kind: kind, Seed: 1, Baud: baud, Delay: burstDelay, Binary: true})
 	r.line, r.gpio = u.dial(ctx, "gnss"), u.dial(ctx, "qtest")
 	r.fix.Store(true)
 	r.wired.Store(true)
 	// Both need little time, but that at once. Not at real-time priority: a guest that is busy would stop everything else here.
-	if err := errors.Join(prefer(u.cmd.Process.Pid), prefer(os.Getpid())); err != nil {
-		u.t.Logf("the emulator waits its turn: %v", err)
+	emulator := u.cmd.Process.Pid
+	if err := errors.Join(preferSession(emulator), prefer(emulator), prefer(os.Getpid())); err != nil {
+		u.t.Logf("emulator and receiver wait their turn: %v", err)
 	}
 	var parts sync.WaitGroup
 	parts.Go(func() { r.speak(ctx) })
@@ -168,16 +174,33 @@ func until(at time.Time) {
 	}
 }
 
-// prefer gives all threads of a process more of the processors than the other tests get, where that is allowed.
+// preferred is the nice value of what has to be punctual.
+const preferred = -10
+
+// preferSession gives a process that leads a session, which shares with other sessions alike whatever nice values are in it
+// (sched(7), "The autogroup feature"), more of the processors than those get, where that is allowed.
+func preferSession(leader int) error {
+	err := os.WriteFile(fmt.Sprintf("/proc/%d/autogroup", leader), strconv.AppendInt(nil, preferred, 10), 0)
+	if errors.Is(err, fs.ErrNotExist) { // this kernel has no such groups
+		return nil
+	}
+	return err
+}
+
+// prefer gives all threads of a process more of the processors than others of its session get, where that is allowed.
 func prefer(pid int) error {
-	const nice = -10
+	return ofThreads(pid, func(tid int) error { return unix.Setpriority(unix.PRIO_PROCESS, tid, preferred) })
+}
+
+// ofThreads does something to all threads of a process; some may have ended.
+func ofThreads(pid int, do func(tid int) error) error {
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	for _, thread := range threads {
 		tid, convErr := strconv.Atoi(thread.Name())
 		if err = errors.Join(err, convErr); convErr != nil {
 			continue
 		}
-		if e := unix.Setpriority(unix.PRIO_PROCESS, tid, nice); !errors.Is(e, unix.ESRCH) { // it may have ended
+		if e := do(tid); !errors.Is(e, unix.ESRCH) {
 			err = errors.Join(err, e)
 		}
 	}

@@ -12,7 +12,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,10 +23,12 @@ import (
 
 // Power is how a machine is switched on.
 type Power struct {
-	Card     string
-	ReadOnly bool      // the card takes no writes
-	Date     time.Time // of the battery-backed clock; zero: that of this machine
-	Tryboot  bool
+	Card      string
+	ReadOnly  bool      // the card takes no writes
+	Date      time.Time // of the battery-backed clock; zero: that of this machine
+	Tryboot   bool
+	Hand      bool // processes can be killed by Unit.Kill
+	Unplugged bool // there is no network until Unit.Plug
 }
 
 // Unit is a running machine with a card.
@@ -40,6 +44,7 @@ type Unit struct {
 	console *console
 	dir     string
 	client  *http.Client
+	hand    string // address of who kills processes
 }
 
 // PulseLine is the line of the machine's GPIO chip that carries the pulse. Line 3 is its power key.
@@ -48,19 +53,29 @@ const PulseLine = 5
 // On switches a machine on. It runs until Off, or until the test ends.
 func On(t testing.TB, p Power) *Unit {
 	t.Helper()
-	u := &Unit{t: t, console: &console{}, dir: tempDir(t), ended: make(chan struct{}), client: &http.Client{Timeout: 5 * time.Second}}
+	u := &Unit{t: t, console: &console{}, dir: tempDir(t), ended: make(chan struct{}), client: &http.Client{Timeout: 20 * time.Second}}
 	loaded := Loader{Tryboot: p.Tryboot}.Load(t, p.Card, u.dir)
 	page, ntp := freePort(t, "tcp"), freePort(t, "udp")
+	forwarded := fmt.Sprintf("user,id=net,hostfwd=tcp:127.0.0.1:%d-:80,hostfwd=udp:127.0.0.1:%d-:123", page, ntp)
 	u.Page, u.NTP = fmt.Sprintf("http://127.0.0.1:%d", page), netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(ntp))
+	commandLine := loaded.CommandLine + " console=ttyAMA0"
 	drive := "if=none,id=card,format=raw,file=" + p.Card
 	if p.ReadOnly {
 		drive += ",readonly=on"
 	}
+	var more []string
+	if p.Hand {
+		port := freePort(t, "tcp")
+		u.hand = fmt.Sprintf("127.0.0.1:%d", port)
+		forwarded += fmt.Sprintf(",hostfwd=tcp:%s-:%d", u.hand, handPort)
+		commandLine += fmt.Sprintf(" hand_port=%d", handPort)
+		more = []string{"-initrd", handInitrd(t)}
+	}
 	args := []string{
 		"-M", "virt,gic-version=2", "-cpu", "cortex-a53", "-smp", "2", "-m", "512", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
-		"-kernel", loaded.Kernel, "-append", loaded.CommandLine + " console=ttyAMA0",
+		"-kernel", loaded.Kernel, "-append", commandLine,
 		"-drive", drive, "-device", "virtio-blk-device,drive=card",
-		"-netdev", fmt.Sprintf("user,id=net,hostfwd=tcp:127.0.0.1:%d-:80,hostfwd=udp:127.0.0.1:%d-:123", page, ntp), "-device", "virtio-net-device,netdev=net",
+		"-netdev", forwarded, "-device", "virtio-net-device,netdev=net",
 		"-chardev", "socket,id=gnss,server=on,wait=off,path=" + u.socket("gnss"), "-device", "pci-serial,chardev=gnss",
 		"-qmp", "unix:" + u.socket("qmp") + ",server=on,wait=off",
 		"-qtest", "unix:" + u.socket("qtest") + ",server=on,wait=off", "-qtest-log", os.DevNull, "-accel", "tcg",
@@ -68,9 +83,19 @@ func On(t testing.TB, p Power) *Unit {
 	if !p.Date.IsZero() {
 		args = append(args, "-rtc", "base="+p.Date.UTC().Format("2006-01-02T15:04:05"))
 	}
-	u.start(args)
+	if p.Unplugged {
+		more = append(more, "-S")
+	}
+	u.start(append(args, more...))
+	if p.Unplugged {
+		u.command("set_link", map[string]any{"name": "net", "up": false})
+		u.command("cont", struct{}{})
+	}
 	return u
 }
+
+// Plug plugs the network's cable in.
+func (u *Unit) Plug() { u.command("set_link", map[string]any{"name": "net", "up": true}) }
 
 func (u *Unit) socket(name string) string { return filepath.Join(u.dir, name) }
 
@@ -78,14 +103,23 @@ func (u *Unit) start(args []string) {
 	u.t.Helper()
 	u.cmd = exec.Command("qemu-system-aarch64", args...)
 	u.cmd.Stdout, u.cmd.Stderr = u.console, u.console
+	// For the session see preferSession. The kernel ends the machine with the thread that has started it, when the test panics.
+	u.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
 	u.began, u.busy = time.Now(), busy(u.t)
-	if err := u.cmd.Start(); err != nil {
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := u.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = u.cmd.Wait() // it is always killed
+			close(u.ended)
+		}
+	}()
+	if err := <-started; err != nil {
 		u.t.Fatal(err)
 	}
-	go func() {
-		_ = u.cmd.Wait() // it is always killed
-		close(u.ended)
-	}()
 	u.t.Cleanup(func() {
 		u.Off()
 		if u.t.Failed() {
@@ -153,14 +187,14 @@ type Start struct {
 }
 
 // Await waits until the unit's page answers. A question that comes too early is lost in the emulator's network for seconds, so
-// that several are under way.
+// that several are under way; not many, for the unit answers them all when it can, also those that nobody waits for any more.
 func (u *Unit) Await(patience time.Duration) Start {
 	u.t.Helper()
 	answered := make(chan error, 1)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	ask := func() {
-		client := http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+		client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 		answer, err := client.Get(u.Page + "/")
 		if err != nil {
 			return
@@ -173,13 +207,13 @@ func (u *Unit) Await(patience time.Duration) Start {
 			}
 		}
 	}
-	tick := time.NewTicker(250 * time.Millisecond)
+	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case <-answered:
-			s := Start{Real: time.Since(u.began), Used: u.used()}
-			s.Others = (busy(u.t) - u.busy - s.Used).Seconds() / s.Real.Seconds()
+			s := Start{Used: u.used()}
+			s.Real, s.Others = load{u, u.began, u.busy}.since()
 			return s
 		case <-u.ended:
 			u.t.Fatal("the machine has ended")
@@ -190,6 +224,24 @@ func (u *Unit) Await(patience time.Duration) Start {
 		}
 	}
 }
+
+// load is how busy this machine was at an instant.
+type load struct {
+	u    *Unit
+	at   time.Time
+	rest time.Duration // of a processor, for all but the emulator
+}
+
+func (u *Unit) load() load { return load{u, time.Now(), busy(u.t) - u.used()} }
+
+// since returns how long ago that was, and how many processors others than the emulator kept busy in that time.
+func (l load) since() (took time.Duration, others float64) {
+	took = time.Since(l.at)
+	return took, (busy(l.u.t) - l.u.used() - l.rest).Seconds() / took.Seconds()
+}
+
+// spare is how many processors others may keep busy for a limit in seconds to say something of the unit.
+const spare = 0.5
 
 // busy returns the processor time that this machine has spent on anything since it started (proc_stat(5)).
 func busy(t testing.TB) time.Duration {
@@ -285,6 +337,16 @@ func (u *Unit) monitor(ctx context.Context) (execute func(command string, argume
 		u.t.Fatal(err)
 	}
 	return execute, conn.Close
+}
+
+// command has QEMU execute a command.
+func (u *Unit) command(name string, arguments any) {
+	u.t.Helper()
+	execute, done := u.monitor(u.t.Context())
+	defer done()
+	if _, err := execute(name, arguments); err != nil {
+		u.t.Fatal(err)
+	}
 }
 
 // dial connects to one of QEMU's sockets, which it makes before it runs.
