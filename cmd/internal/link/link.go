@@ -46,6 +46,7 @@ type port struct {
 	answerer answerer // multicast DNS
 
 	offered    lease // what DHCP gave, the zero lease when nothing
+	flapped    bool  // there was no carrier for a moment, since it was looked at last
 	unanswered bool  // DHCP was asked and gave nothing, since the cable is in
 	local      netip.Addr
 	claimed    <-chan netip.Addr  // gives local; nil: it is not sought
@@ -132,10 +133,11 @@ func (p *port) follow(ctx context.Context, carrier *latest, links <-chan netlink
 		select {
 		case <-ctx.Done():
 			return nil
-		case _, ok := <-links:
+		case l, ok := <-links:
 			if !ok {
 				return errors.New("the kernel tells of no more ports")
 			}
+			p.was(l)
 		case _, ok := <-addresses:
 			if !ok {
 				return errors.New("the kernel tells of no more addresses")
@@ -150,6 +152,14 @@ func (p *port) follow(ctx context.Context, carrier *latest, links <-chan netlink
 			}
 		case <-poll.C:
 		}
+	}
+}
+
+// was notes that the port was down or without a carrier, which by now may be over: the kernel has taken routes and IPv6
+// addresses away then, and the cable may be another one.
+func (p *port) was(l netlink.LinkUpdate) {
+	if int(l.Index) == p.link.Attrs().Index && l.Flags&unix.IFF_LOWER_UP == 0 {
+		p.flapped = true
 	}
 }
 
@@ -213,7 +223,7 @@ func (p *port) up() error {
 	a := p.link.Attrs()
 	p.state.Interface, p.state.MAC = a.Name, a.HardwareAddr.String()
 	p.offered, p.heard, p.inUse, p.routes = lease{}, heard{}, nil, nil // of the port that was there before
-	p.unanswered, p.local, p.claimed, p.endClaim = false, netip.Addr{}, nil, nil
+	p.flapped, p.unanswered, p.local, p.claimed, p.endClaim = false, false, netip.Addr{}, nil, nil
 	if p.Settings.UsesDHCP() {
 		p.state.DHCP, p.state.Server = Searching, ""
 	}
@@ -275,7 +285,9 @@ func (p *port) refresh(carrier *latest) error {
 	}
 	before := p.state
 	p.state.Carrier = l.Attrs().RawFlags&unix.IFF_LOWER_UP != 0
-	if p.state.Carrier != before.Carrier {
+	if p.state.Carrier != before.Carrier || p.flapped && p.state.Carrier {
+		carrier.set(false) // also where it was away too short to be seen
+		p.flapped = false
 		p.Log.Info("carrier", "interface", p.state.Interface, "carrier", p.state.Carrier)
 		p.unanswered = false // it may be another network
 		p.apply()

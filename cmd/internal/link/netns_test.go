@@ -422,6 +422,17 @@ func TestUnitTakesFixedAddresses(t *testing.T) {
 	unit.waitState(t, "both addresses again", func(s State) bool {
 		return s.Carrier && s.has("192.0.2.7/24") && s.has("2001:db8::7/64") && s.MDNS == "clock.local"
 	})
+	in(t, w.unit, func() error { // then the kernel takes routes and IPv6 addresses away, as a driver in trouble makes it
+		l, err := netlink.LinkByName("eth0")
+		if err != nil {
+			return err
+		}
+		return errors.Join(netlink.LinkSetDown(l), netlink.LinkSetUp(l))
+	})
+	unit.waitState(t, "the port going down", func(s State) bool { return !s.Carrier || len(s.Addresses) < 2 })
+	unit.waitState(t, "both addresses once more", func(s State) bool {
+		return s.Carrier && s.has("192.0.2.7/24") && s.has("2001:db8::7/64") && s.MDNS == "clock.local"
+	})
 	if got := routes(t, w.unit, netlink.FAMILY_V4); !strings.Contains(got, "0.0.0.0/0 by 192.0.2.1") {
 		t.Errorf("routes\n%s", got)
 	}
