@@ -186,15 +186,21 @@ type Start struct {
 	Others float64       // processors that others kept busy meanwhile: with more than half a one, Real says little
 }
 
-// Await waits until the unit's page answers. A question that comes too early is lost in the emulator's network for seconds, so
-// that several are under way; not many, for the unit answers them all when it can, also those that nobody waits for any more.
+// guest is the address that the emulator's DHCP server gives.
+const guest = "10.0.2.15"
+
+// Await waits until the unit's page answers. A question that comes before the unit has an address is lost in the emulator's
+// network for seconds, so that none is asked before the console shows it. Few are under way at a time, and each waits: the unit
+// answers all that it has heard, also those that nobody waits for any more, before the newest.
 func (u *Unit) Await(patience time.Duration) Start {
 	u.t.Helper()
-	answered := make(chan error, 1)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	answered := make(chan struct{}, 1)
+	ctx, cancel := context.WithTimeout(u.t.Context(), patience)
 	defer cancel()
+	places := make(chan struct{}, 3)
 	ask := func() {
-		client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+		defer func() { <-places }()
+		client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 		answer, err := client.Get(u.Page + "/")
 		if err != nil {
 			return
@@ -202,12 +208,12 @@ func (u *Unit) Await(patience time.Duration) Start {
 		answer.Body.Close()
 		if answer.StatusCode == http.StatusOK {
 			select {
-			case answered <- nil:
+			case answered <- struct{}{}:
 			default:
 			}
 		}
 	}
-	tick := time.NewTicker(500 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
@@ -220,7 +226,14 @@ func (u *Unit) Await(patience time.Duration) Start {
 		case <-ctx.Done():
 			u.t.Fatalf("not within %v: the page answers", patience)
 		case <-tick.C:
+		}
+		if !strings.Contains(u.Console(), guest) {
+			continue
+		}
+		select {
+		case places <- struct{}{}:
 			go ask() // ends by its own timeout
+		default:
 		}
 	}
 }
