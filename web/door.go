@@ -39,6 +39,7 @@ func (s *Server) doorRoutes() []Route {
 		{Method: "POST", Path: "/logout", Policy: Viewer, Handle: s.signOut},
 		{Method: "GET", Path: "/account", Policy: Viewer, Handle: s.showAccount},
 		{Method: "POST", Path: "/account/password", Policy: Viewer, Handle: s.changePassword},
+		{Method: "POST", Path: "/account/unit", Policy: Admin, Handle: s.nameUnit},
 		{Method: "POST", Path: "/account/viewers", Policy: Admin, Handle: s.addViewer},
 		{Method: "POST", Path: "/account/viewers/remove", Policy: Admin, Handle: s.removeViewer},
 		{Method: "POST", Path: "/account/tokens", Policy: Admin, Handle: s.addToken},
@@ -141,7 +142,7 @@ func (s *Server) view(r *http.Request, title string, body any, notices ...form.N
 	speak, status := s.words(r), s.snapshot()
 	says := verdict.In(speak, status)
 	v := form.View{
-		Site:  form.Site{Name: cmp.Or(s.config.Name, "timeball"), Styles: []string{s.assets.site.Style, s.assets.form}, Icon: s.assets.site.Icon},
+		Site:  form.Site{Name: cmp.Or(s.identity().Name, "timeball"), Styles: []string{s.assets.site.Style, s.assets.form}, Icon: s.assets.site.Icon},
 		Words: speak, Title: title, State: says.State, Lead: says.Lead, Verdict: says.Text,
 		Who: VisitorOf(r).Name, Menu: menu(VisitorOf(r), r.URL.Path), Notices: notices, Body: body,
 	}
@@ -346,7 +347,7 @@ func codeOf(err error) int {
 		return http.StatusForbidden
 	case errors.Is(err, auth.ErrTaken), errors.Is(err, auth.ErrClosed), errors.Is(err, auth.ErrUnknown), errors.Is(err, auth.ErrMany):
 		return http.StatusConflict
-	case errors.Is(err, auth.ErrShort), errors.Is(err, auth.ErrLong), errors.Is(err, auth.ErrName), errors.Is(err, errDiffer):
+	case errors.Is(err, auth.ErrShort), errors.Is(err, auth.ErrLong), errors.Is(err, auth.ErrName), errors.Is(err, errDiffer), errors.Is(err, errNaming):
 		return http.StatusUnprocessableEntity
 	}
 	return http.StatusInternalServerError
@@ -364,7 +365,7 @@ func (s *Server) notice(r *http.Request, err error) form.Notice {
 	}
 	for is, key := range map[error]string{
 		auth.ErrWrong: "door.wrong", auth.ErrCode: "door.wrong-code", auth.ErrShort: "door.short", auth.ErrLong: "door.long", auth.ErrName: "door.bad-name",
-		auth.ErrTaken: "door.taken", auth.ErrMany: "door.many", auth.ErrUnknown: "door.unknown", auth.ErrBusy: "door.busy", auth.ErrClosed: "door.claim-over", errDiffer: "door.differ",
+		auth.ErrTaken: "door.taken", auth.ErrMany: "door.many", auth.ErrUnknown: "door.unknown", auth.ErrBusy: "door.busy", auth.ErrClosed: "door.claim-over", errDiffer: "door.differ", errNaming: "door.unit-wrong",
 	} {
 		if errors.Is(err, is) {
 			return form.Notice{Level: "stop", Text: speak.Say(key)}
@@ -380,7 +381,7 @@ func (s *Server) showClaim(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) claimBody(r *http.Request, code string) form.Claim {
 	speak := s.words(r)
-	body := form.Claim{Claimed: s.door.Claimed(), Code: code, Kept: s.door.Kept(), Steps: steps(speak, s.snapshot())}
+	body := form.Claim{Claimed: s.door.Claimed(), Code: code, Kept: s.door.Kept(), Unit: s.unitForm(r), Steps: steps(speak, s.snapshot())}
 	if open := s.door.Claimable(); open > 0 {
 		body.Open = speak.Prose(figure.Span(max(60, open.Round(time.Minute).Seconds())))
 	}
@@ -399,7 +400,11 @@ func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 	code, password := r.PostForm.Get("code"), r.PostForm.Get("password")
 	var token string
 	err := errDiffer
-	if password == r.PostForm.Get("again") {
+	is, names := identityIn(r), r.PostForm.Has("unit")
+	switch {
+	case names && !is.valid():
+		err = errNaming
+	case password == r.PostForm.Get("again"):
 		token, err = s.door.Claim(r.Context(), from(r), code, password)
 	}
 	s.record(audit.Entry{By: named(err, auth.Admin), From: from(r), What: "claim", OK: err == nil, Text: text(err), Anyones: err != nil})
@@ -412,6 +417,10 @@ func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 	}
 	if _, err := s.unit.Do(r.Context(), api.Command{Name: api.CommandClaimed, By: auth.Admin}); err != nil {
 		s.log.Warn("the claim file may still be there", "error", err) // its code opens nothing any more
+	}
+	if names {
+		err := s.naming.set(s.config.Store, is)
+		s.record(audit.Entry{By: auth.Admin, From: from(r), What: "unit-name", OK: err == nil, Text: strings.TrimPrefix(text(err)+" ", " ") + is.Name})
 	}
 	setSession(w, token)
 	http.Redirect(w, r, "/account?done=claimed", http.StatusSeeOther)
@@ -473,6 +482,7 @@ func (s *Server) account(r *http.Request, change func(*form.Account), notices ..
 	who := VisitorOf(r)
 	body := form.Account{Admin: who.Role == AdminRole, Kept: s.door.Kept(), Role: s.words(r).Say("door.role-viewer")}
 	if body.Admin {
+		body.Unit = s.unitForm(r)
 		body.Role, body.Accounts, body.Tokens = s.words(r).Say("door.role-admin"), s.door.Accounts(), s.door.Tokens()
 	}
 	if change != nil {

@@ -67,7 +67,8 @@ func finite(all ...float64) bool {
 // site is what the page knows of this server.
 func (s *Server) site() page.Site {
 	site := s.assets.site
-	site.Name = s.config.Name
+	is := s.identity()
+	site.Name, site.Zone = is.Name, is.Zone
 	if site.Name == "" {
 		site.Name = "this unit"
 	}

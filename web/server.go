@@ -102,6 +102,7 @@ type Server struct {
 	live     *live
 	tried    atomic.Bool // a change of the configuration may be on its way
 	watched  sources
+	naming   naming
 	// identify finds out who sent a request over TLS.
 	identify func(http.ResponseWriter, *http.Request) Visitor
 	log      *slog.Logger

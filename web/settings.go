@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -174,13 +175,32 @@ func (s *Server) failure(r *http.Request, result api.Result) form.Notice {
 
 // review shows a change before it is applied. began is the digest of the file that the change began with.
 func (s *Server) review(w http.ResponseWriter, r *http.Request, now api.Configuration, text string, wrong []api.Problem, began string) {
-	body := form.Review{Diff: form.Diff(now.Text, text), Problems: wrong, Text: text, Digest: now.Digest, Conflict: began != "" && began != now.Digest}
-	body.Same = len(body.Diff) == 0
+	body := s.newReview(r, now, text, wrong, began)
 	code := http.StatusOK
 	if len(wrong) > 0 {
 		code = http.StatusUnprocessableEntity
 	}
 	s.show(w, r, code, s.view(r, "door.review-title", body))
+}
+
+// waits says that a change is on its way, so that no other one can be applied.
+func waits(now api.Configuration) bool { return now.Trial != nil || now.State == api.InProgress }
+
+// newReview compares a change with the file. While another one is being tried it keeps the digest that it began with: when
+// that is undone the change can be applied as it is.
+func (s *Server) newReview(r *http.Request, now api.Configuration, text string, wrong []api.Problem, began string) form.Review {
+	body := form.Review{Diff: form.Diff(now.Text, text), Problems: wrong, Text: text, Digest: now.Digest, Conflict: began != "" && began != now.Digest}
+	body.Same = len(body.Diff) == 0
+	if !waits(now) {
+		return body
+	}
+	body.Conflict, body.Digest = false, cmp.Or(began, now.Digest)
+	speak := s.words(r)
+	body.Wait = speak.Say("door.wait-starts")
+	if t := now.Trial; t != nil {
+		body.Wait = speak.Say("door.wait", "name", t.By, "span", speak.Prose(figure.Span(max(1, t.RemainingSeconds))))
+	}
+	return body
 }
 
 // reviewFile shows what a whole file would change.
@@ -205,6 +225,10 @@ func (s *Server) applySettings(w http.ResponseWriter, r *http.Request) {
 	text := strings.ReplaceAll(r.PostForm.Get("text"), "\r\n", "\n")
 	result := s.order(r, api.Command{Name: api.CommandConfigApply, Text: text, Digest: r.PostForm.Get("digest")})
 	if result.State == api.Failed {
+		if now := s.order(r, api.Command{Name: api.CommandConfigRead}); now.Config != nil && waits(*now.Config) {
+			s.show(w, r, http.StatusConflict, s.view(r, "door.review-title", s.newReview(r, *now.Config, text, nil, r.PostForm.Get("digest"))))
+			return
+		}
 		s.show(w, r, http.StatusConflict, s.settings(r, nil, text, nil, s.failure(r, result)))
 		return
 	}

@@ -37,6 +37,9 @@ func configured(v *visit) *api.Configuration {
 				return api.Result{State: api.Failed, Message: now.Problems[0].Text, Config: &now}
 			}
 		case api.CommandConfigApply:
+			if c.State == api.InProgress {
+				return api.Refuse("another change is being tried: keep it or undo it first")
+			}
 			if asked.Digest != c.Digest {
 				return api.Refuse("the file has changed since")
 			}
@@ -66,7 +69,7 @@ func TestSettingsAreShownReviewedTriedAndKept(t *testing.T) {
 	}
 	w = v.post("/settings/apply", "digest", "d1", "text", strings.Replace(present, "1ms", "2ms", 1))
 	v.wants(w, http.StatusSeeOther)
-	v.wants(v.get(w.Header().Get("Location")), 200, "is being tried", "undone in 1\u00a0min", `name="trial" value="t1"`, "<fieldset disabled>")
+	v.wants(v.get(w.Header().Get("Location")), 200, "is being tried", "undone in 1\u00a0min", `name="trial" value="t1"`)
 	v.wants(v.post("/settings/confirm", "trial", "another"), 409, "nothing is being tried")
 	v.wants(v.post("/settings/confirm", "trial", "t1"), http.StatusSeeOther)
 	if c.Trial != nil {
@@ -98,6 +101,29 @@ func TestTwoTabs(t *testing.T) {
 	c.Digest = "d2"
 	v.wants(v.post("/settings", "digest", "d1", "set.server.limit", "3ms"), 200, "has changed since you began", "3ms", `name="digest" value="d2"`)
 	v.wants(v.post("/settings/apply", "digest", "d1", "text", "# of the older tab\n"), 409, "has changed since", "# of the older tab")
+}
+
+// A change that is sent while another one is being tried is not lost: the page says whose, for how long, and has it ready to be
+// sent again. When that trial has been undone the file is as it was, and it is taken.
+func TestChangeWaitsForTheTrialOfAnother(t *testing.T) {
+	v := newVisit(t).claimed()
+	c := configured(v)
+	mine := "[server]\nlimit = \"7ms\"\n"
+	c.Trial, c.Text, c.Digest, c.State = &api.Trial{ID: "t9", By: "<eve>", RemainingSeconds: 41, Before: present}, "# eve's\n", "d2", api.InProgress
+	w := v.post("/settings/apply", "digest", "d1", "text", mine)
+	v.wants(w, 409, "a change of &lt;eve&gt; is being tried", "for 41\u00a0s more", `action="/settings/apply"`, `name="digest" value="d1"`, "limit = &#34;7ms&#34;")
+	if strings.Contains(w.Body.String(), "has changed since") {
+		t.Error("a conflict is told where there is only a trial")
+	}
+	v.wants(v.post("/settings/apply", "digest", "d1", "text", mine), 409, "is being tried")
+	v.wants(v.post("/settings", "digest", "d2", "set.server.limit", "3ms"), 200, "Nothing is applied yet")
+	c.Trial = nil
+	v.wants(v.post("/settings/apply", "digest", "d1", "text", mine), 409, "starts anew with another change")
+	c.Text, c.Digest, c.State = present, "d1", api.Failed
+	v.wants(v.post("/settings/apply", "digest", "d1", "text", mine), http.StatusSeeOther)
+	if c.Text != mine {
+		t.Errorf("%q is being tried", c.Text)
+	}
 }
 
 func TestViewersSeeFieldsOnly(t *testing.T) {

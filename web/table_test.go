@@ -25,6 +25,7 @@ var policies = map[string]Policy{
 	"POST /logout":                 Viewer,
 	"GET /account":                 Viewer,
 	"POST /account/password":       Viewer,
+	"POST /account/unit":           Admin,
 	"POST /account/viewers":        Admin,
 	"POST /account/viewers/remove": Admin,
 	"POST /account/tokens":         Admin,

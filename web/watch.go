@@ -18,6 +18,9 @@ func (s *Server) Watch(ctx context.Context) error {
 	if err := s.happened.recall(); err != nil {
 		s.log.Warn("events of before are not used", "error", err)
 	}
+	if err := s.naming.recall(s.config.Store); err != nil {
+		s.log.Warn("name of before is not used", "error", err)
+	}
 	s.happened.started(s.snapshot().Version)
 	s.record(audit.Entry{What: "start", OK: true, Text: s.snapshot().Version})
 	var helpers sync.WaitGroup

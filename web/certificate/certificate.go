@@ -2,7 +2,10 @@
 //
 // Its own is self-signed (ECDSA on P-256, RFC 5280) and is valid from the date of the build, because a unit that has not
 // heard its receiver yet does not know what time it is. It is made once and kept: what a viewer trusts is its
-// fingerprint, so it is made anew only when it cannot be read or lacks a name that the unit is now asked by. Where
+// fingerprint, so it is made anew only when it cannot be read or lacks a name that the unit is now asked by. An address
+// is no such name: DHCP may change it any day, and a fingerprint that changes by itself teaches people to accept any. It
+// names the addresses of the day it was made; with another one a browser that was told to trust it says that the address is
+// not in it, and the unit's name (timeball-….local) is still right. Removing the file makes one with those of today. Where
 // nothing can be kept a new one is made at each start, and the error says why.
 package certificate
 

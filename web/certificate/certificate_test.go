@@ -52,6 +52,9 @@ func TestOwnCertificateIsKept(t *testing.T) {
 	if again := Fingerprint(own(t, dir, "tb-a")); again != first {
 		t.Errorf("another one after a restart: %s, %s", first, again)
 	}
+	if moved, err := Own(dir, built, []string{"tb-a"}, []net.IP{net.IPv4(10, 9, 0, 2)}); err != nil || Fingerprint(moved) != first {
+		t.Errorf("another address makes another certificate: %v", err)
+	}
 	if len(first) != 95 || strings.Count(first, ":") != 31 || strings.ToUpper(first) != first {
 		t.Errorf("fingerprint %q", first)
 	}

@@ -108,8 +108,15 @@ type Claim struct {
 	Claimed bool
 	Code    string // as it was typed
 	Kept    bool   // accounts live through a restart
+	Unit    Unit   // as it was typed
 	Steps   []Step
 	Done    int // of the steps
+}
+
+// Unit is what the page calls the unit, and the local time that it shows.
+type Unit struct {
+	Name, Zone string   // Zone "" = that of whoever looks
+	Zones      []string // to choose from
 }
 
 // Step is one thing that a unit finds by itself.
@@ -126,6 +133,7 @@ type Account struct {
 	Accounts []auth.Account
 	Tokens   []auth.Token
 	Secret   string // of a new token, shown once
+	Unit     Unit
 	Viewer   string // the name as it was typed
 	Token    string // the name as it was typed
 }
@@ -136,7 +144,7 @@ type Settings struct {
 	Sections []Section
 	Admin    bool
 	File     string // the file as it was typed; "" = as it is
-	Trial    *Trial
+	Trial    *Trial // while it runs others may be written, and wait
 }
 
 // Section is the fields of one section of the file.
@@ -167,7 +175,8 @@ type Review struct {
 	Text     string // the new file
 	Digest   string // of the file that the change began with
 	Same     bool
-	Conflict bool // the file has changed since
+	Conflict bool   // the file has changed since
+	Wait     string // what has to end before it can be applied; "" = nothing
 }
 
 // Audit is the record, the newest first.

@@ -23,7 +23,8 @@ import (
 
 // Site is what does not change while the unit runs.
 type Site struct {
-	Name    string // of the unit, as its clients know it
+	Name    string // of the unit, as people call it
+	Zone    string // whose local time is shown, "" = that of whoever looks
 	Scripts []string
 	Style   string // URL
 	Icon    string // URL

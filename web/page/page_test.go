@@ -541,3 +541,17 @@ func TestAxisLabelsKeepApart(t *testing.T) {
 		t.Errorf("%d of five labels on a plot that has room for all", fewest)
 	}
 }
+
+// A fault that this receiver cannot show does not promise anything.
+func TestLeapFaultPromisesWhatTheReceiverCanTell(t *testing.T) {
+	list := &api.Faults{Faults: []api.FaultState{{Name: "false-leap"}}}
+	for _, tt := range []struct {
+		of     *api.LeapSeconds
+		within string
+	}{{nil, "–"}, {&api.LeapSeconds{}, "–"}, {&api.LeapSeconds{ReceiverTAIOffsetSeconds: new(37)}, "20\u00a0s"}, {&api.LeapSeconds{Announced: new("insert")}, "20\u00a0s"}} {
+		m := maker{Words: words.In(words.English), s: api.Status{LeapSeconds: tt.of}}
+		if got := m.faultsList(list).Rows[0]; got.Within != tt.within || strings.Contains(got.See, "no word for it") != (tt.within == "–") || !strings.Contains(got.Title, "end of the quarter") {
+			t.Errorf("%+v: %+v, want within %s", tt.of, got, tt.within)
+		}
+	}
+}

@@ -58,10 +58,19 @@ func (m maker) faultsList(f *api.Faults) faults {
 		if key := "fault." + one.Name; words.Has(key) {
 			r.Title, r.See, r.Within = m.Say(key), m.Say(key+".see"), m.Prose(m.Say(key+".within"))
 		}
+		if one.Name == "false-leap" && m.tellsNoLeap() {
+			r.See, r.Within = m.Say("fault.false-leap.mute"), figure.Unknown
+		}
 		if r.On {
 			r.For = m.span(*one.SinceSeconds)
 		}
 		list.Rows = append(list.Rows, r)
 	}
 	return list
+}
+
+// tellsNoLeap says that the receiver has said nothing of leap seconds: NMEA has no word for them.
+func (m maker) tellsNoLeap() bool {
+	l := m.s.LeapSeconds
+	return l == nil || l.ReceiverTAIOffsetSeconds == nil && l.Announced == nil
 }

@@ -13,13 +13,21 @@ const lang = document.documentElement.lang;
 const utc = computed(() => served.value === null || link.value !== "live" ? null : new Date(served.value + tick.value));
 let last = null; // that was shown
 
-const zone = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
-const inZone = (date, parts) => new Intl.DateTimeFormat("en-GB", { ...parts, hourCycle: "h23" }).format(date);
-const isoDay = date => [date.getFullYear(), date.getMonth() + 1, date.getDate()].map(n => String(n).padStart(2, "0")).join("-");
+// zone is that of the unit's admin or else the viewer's own; a browser that does not know it shows its own.
+const zone = (() => {
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC", wanted = document.body.dataset.zone;
+  try {
+    return wanted ? new Intl.DateTimeFormat("en", { timeZone: wanted }).resolvedOptions().timeZone : own;
+  } catch {
+    return own;
+  }
+})();
+const inZone = (date, parts, tag = "en-GB") => new Intl.DateTimeFormat(tag, { ...parts, timeZone: zone, hourCycle: "h23" }).format(date);
+const isoDay = date => inZone(date, { year: "numeric", month: "2-digit", day: "2-digit" }, "en-CA");
+const offset = date => new Intl.DateTimeFormat("en", { timeZone: zone, timeZoneName: "longOffset" }).formatToParts(date).find(p => p.type === "timeZoneName").value.slice(3);
 
 function zoneName(date) {
-  const minutes = -date.getTimezoneOffset(), hours = Math.abs(minutes) / 60;
-  return `${zone} UTC${minutes < 0 ? "−" : "+"}${Number.isInteger(hours) ? hours : hours.toFixed(2)}`;
+  return `${zone} UTC${offset(date).replace("-", "−").replace(/:00$/, "").replace(/([+−])0/, "$1")}`;
 }
 
 function dayOfYear(date) {
@@ -36,9 +44,9 @@ function Clocks() {
     return html`<div><dt>UTC</dt><dd><span class="big">–</span></dd></div>`;
   }
   const text = now.toISOString();
-  const local = now.getTimezoneOffset() === 0 ? null : html`<div><dt>${say("clock.local", { zone: zoneName(now) })}</dt><dd>
+  const local = !offset(now) ? null : html`<div><dt>${say("clock.local", { zone: zoneName(now) })}</dt><dd>
     <time class="big fig" datetime=${text.slice(0, 19) + "Z"}>${inZone(now, { timeStyle: "medium" })}</time>
-    <small class="fig">${isoDay(now)} · ${new Intl.DateTimeFormat(lang, { weekday: "long" }).format(now)}</small></dd></div>`;
+    <small class="fig">${isoDay(now)} · ${inZone(now, { weekday: "long" }, lang)}</small></dd></div>`;
   return html`<div><dt>UTC</dt><dd><time class="big fig" datetime=${text.slice(0, 19) + "Z"}>${text.slice(11, 19)}</time>
     <small class="fig">${text.slice(0, 10)} · ${say("day-of-year", { n: dayOfYear(now) })}</small></dd></div>${local}`;
 }

@@ -379,7 +379,7 @@ func (b *tab) claim(u *unit) {
 	b.accessible("claim")
 	b.picture("claim")
 	b.fits("claim", 360)
-	b.submit("code", u.code, "password", password, "again", password)
+	b.submit("code", u.code, "password", password, "again", password, "unit", "Tower 3", "zone", "Asia/Shanghai")
 	b.until("the unit has an admin", `location.pathname === "/account"`)
 	b.accessible("account")
 	b.goTo(u.secure + "settings")
@@ -401,6 +401,7 @@ func (b *tab) locked(u *unit) {
 	if empty := eval[string](b, emptyPanels); strings.TrimSpace(strings.NewReplacer("loop-jitter", "", "oscillator-law", "", "oscillator-stability", "", "sky-conditions", "", "sky-latency", "").Replace(empty)) != "" {
 		b.Errorf("locked: empty panels: %s", empty)
 	}
+	b.until("the local time is that of the unit", `/Asia\/Shanghai UTC\+8/.test(document.querySelector("[data-own=clocks]").textContent) && document.title.endsWith("Tower 3")`)
 	before := eval[string](b, `document.querySelector("#loop-head").textContent + document.querySelector("time").textContent`)
 	b.until("the page lives", fmt.Sprintf(`document.querySelector("#loop-head").textContent + document.querySelector("time").textContent !== %q`, before))
 	b.until("the viewer's clock is compared", `/±/.test(document.querySelector("[data-own=skew]").textContent)`)

@@ -63,7 +63,13 @@ func (b *tab) forms(u *unit) {
 	review.says(reviewed)
 
 	b.badValue()
-	b.apply(u)
+	b.apply(u, func() {
+		review.click("/settings/apply")
+		review.says("Nothing is applied yet: a change of admin is being tried")
+		review.holds("what waits", fileHas, "5ms")
+		review.accessible("settings, a change that waits")
+		review.quiet("a change that waits", answered(409))
+	})
 	stale.submit("f-server.limit", "3ms")
 	stale.says("The file has changed since you began.")
 	stale.holds("what was typed", fileHas, "3ms")
@@ -91,13 +97,14 @@ func (b *tab) badValue() {
 	b.quiet("a bad value", answered(422))
 }
 
-// apply changes the limit to 2 ms and keeps it.
-func (b *tab) apply(u *unit) {
+// apply changes the limit to 2 ms and keeps it; meanwhile others may try.
+func (b *tab) apply(u *unit, meanwhile func()) {
 	b.submit("f-server.limit", "2ms", "f-web.hosts", "")
 	b.says(reviewed)
 	b.click("/settings/apply")
 	b.until("it is being tried", `document.querySelector('form[action="/settings/confirm"]')`)
 	b.accessible("settings, a trial")
+	meanwhile()
 	b.click("/settings/confirm")
 	b.until("it is kept", `location.search === "?done=confirmed"`)
 	b.quiet("apply")

@@ -82,7 +82,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	f.StringVar(&o.https, "https", "", "TCP `address` of the page over TLS, where changes are made, or off (sim: 127.0.0.1:8443; auto: :443)")
 	f.StringVar(&o.state, "state", "", "`directory` for what is kept over a restart (sim: none; auto: /var/lib/timeball)")
 	f.StringVar(&o.record, "record", "", "`file` that gets every event the engine takes, for timeball replay")
-	f.StringVar(&o.claim, "claim-file", "", "`file` that gets the claim code while the unit has no admin")
+	f.StringVar(&o.claim, "claim-file", "", "`file` that gets the claim code while the unit has no admin, within an hour of the boot")
 	f.StringVar(&o.level, "log-level", "info", "debug, info, warn or error")
 	f.BoolVar(&o.monitor, "monitor", false, "measure, and never steer the clock")
 	f.IntVar(&o.processes, "processes", 0, "1: all in one; 3: clock, NTP and page each with its own rights (sim: 1; auto: 3)")

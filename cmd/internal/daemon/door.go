@@ -49,7 +49,7 @@ func (p program) openEntry(o options, cfg config.Config, keeper *settings.Keeper
 		e.code = cmp.Or(o.code, auth.NewCode())
 	}
 	var err error
-	if e.door, err = auth.Open(auth.Config{Dir: dir, Code: e.code, Span: max(1, auth.ClaimSpan-o.running), Boot: bootID(), Log: e.log}); err != nil {
+	if e.door, err = auth.Open(auth.Config{Dir: dir, Code: e.code, Span: o.claimSpan(o.running, sinceBoot()), Boot: bootID(), Log: e.log}); err != nil {
 		e.log.Error("accounts", "error", err)
 	}
 	if e.audit, err = audit.Open(dir); err != nil {
@@ -74,6 +74,7 @@ func bootID() string {
 func (e *entry) announce(ctx context.Context, w io.Writer, page, fingerprint string) {
 	left := e.door.Claimable()
 	if left == 0 {
+		e.forget()
 		return
 	}
 	e.once.Do(func() {

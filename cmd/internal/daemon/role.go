@@ -19,6 +19,7 @@ import (
 	"timeball/pps/discipline"
 	"timeball/server/shared"
 	"timeball/web/api"
+	"timeball/web/auth"
 )
 
 // keeping is what a clock kept last, as it came: only the next one reads it.
@@ -331,7 +332,9 @@ func (r *role) runWeb(ctx context.Context) error {
 		return err
 	}
 	o := r.options
-	o.claim, o.code, o.running = "", r.told.Code, appliance.Ago(r.told.Started)
+	o.code, o.running = r.told.Code, appliance.Ago(r.told.Started)
+	o.running = auth.ClaimSpan - o.claimSpan(o.running, sinceBoot())
+	o.claim = ""
 	entry := r.openEntry(o, r.config, nil) // the file with the code is for who may write it
 	defer entry.close()
 	u.Web.Door, u.Web.Audit, u.Web.Recording, u.Web.LogTail = entry.door, entry.audit, r.told.Record, r.newestLog
