@@ -56,10 +56,11 @@ web:
 	@.ci/page && $(GO) -C .ci/tools run ./bundle ../../web/ui ../../.cache/page/node_modules ../../web/assets
 	@cd web/assets && for f in page.js page.css; do echo "$$f: $$(wc -c <$$f) bytes, $$(gzip -9c $$f | wc -c) compressed"; done
 
-# Pictures of the page in its states, from the simulated board: ten minutes with the fonts Liberation and Noto CJK.
-WARM ?= 8m
+# Pictures of the page in its states, from the simulated board: half an hour, so that the law is learned, with the fonts Liberation
+# and Noto CJK.
+WARM ?= 21m
 screenshots:
-	@.ci/deps screenshots && mkdir -p docs/screenshots && $(GO) test ./cmd/internal/browser -count 1 -timeout 30m -args -warm $(WARM) -screenshots $(CURDIR)/docs/screenshots
+	@.ci/deps screenshots && mkdir -p docs/screenshots && $(GO) test ./cmd/internal/browser -count 1 -timeout 60m -args -warm $(WARM) -screenshots $(CURDIR)/docs/screenshots
 
 bench: $(TOOLS)/benchstat
 	@$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -3,7 +3,9 @@ package page
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"timeball/web/figure"
 )
@@ -137,6 +139,11 @@ func (c *chart) xTick(percent float64, text string) {
 		t.Anchor = "end"
 	}
 	c.X = append(c.X, t)
+}
+
+// wide says that labels of a vertical axis need more room than most.
+func wide(ticks []tick) bool {
+	return slices.ContainsFunc(ticks, func(t tick) bool { return utf8.RuneCountInString(t.Text) > 9 })
 }
 
 // plain writes v with just the decimals that step needs.

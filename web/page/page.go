@@ -116,7 +116,7 @@ var templates = func() map[words.Lang]func() *template.Template {
 	for _, lang := range words.Langs {
 		all[lang] = sync.OnceValue(func() *template.Template {
 			w := words.In(lang)
-			functions := template.FuncMap{"bold": bold, "px": px, "t": w.Say, "level": levelName, "thinned": thinned}
+			functions := template.FuncMap{"bold": bold, "px": px, "t": w.Say, "level": levelName, "thinned": thinned, "wide": wide}
 			return template.Must(template.New("").Funcs(functions).ParseFS(files, "templates/*.html"))
 		})
 	}

@@ -323,6 +323,8 @@ const touching = `(() => {
 				all.push((on.closest(".block")?.id ?? "") + ": " + e.textContent + " and " + f.textContent);
 		}));
 	}
+	for (const e of document.querySelectorAll(".frame .y text"))
+		if (e.getBoundingClientRect().left < e.closest(".frame").getBoundingClientRect().left - 2) all.push(e.closest(".block").id + ": " + e.textContent + " and what is left of its plot");
 	return all.join("; ");
 })()`
 
