@@ -47,7 +47,9 @@ func (u *Unit) Status() api.Status {
 		counted := a.Stats()
 		status.RequestsAnswered, status.RequestsRefused = counted.Answered, counted.RefusedTotal()
 		for _, at := range a.Addrs() {
-			status.Addresses = append(status.Addresses, at.Addr().String())
+			if host := at.Addr().String(); !slices.Contains(status.Addresses, host) {
+				status.Addresses = append(status.Addresses, host)
+			}
 		}
 		describeListeners(&status, a.Listening(), p.reference, now)
 	}

@@ -223,7 +223,9 @@ func TestUnitNamesTheAddressThatIsInUse(t *testing.T) {
 }
 
 func TestUnitAnswersWhereItSays(t *testing.T) {
-	u := newUnit(t, networked(), newSim(t, "perfect", 1))
+	cfg := networked()
+	cfg.Server.Listen = append(cfg.Server.Listen, "127.0.0.1:0 smear")
+	u := newUnit(t, cfg, newSim(t, "perfect", 1))
 	stop := start(t, u)
 	answer, err := http.Get(u.Page() + "api/v1/now")
 	if err != nil {
@@ -233,11 +235,11 @@ func TestUnitAnswersWhereItSays(t *testing.T) {
 	if body, err := io.ReadAll(answer.Body); err != nil || !strings.Contains(string(body), `"earliest_unix_nanoseconds":null`) {
 		t.Errorf("%s: %s, %v", u.Page(), body, err)
 	}
-	if addrs := u.NTP(); len(addrs) != 1 || addrs[0].Port() == 0 {
+	if addrs := u.NTP(); len(addrs) != 2 || addrs[0].Port() == 0 {
 		t.Errorf("NTP on %v", addrs)
 	}
-	if s := u.Status(); len(s.Addresses) != 1 || s.Addresses[0] != "127.0.0.1" {
-		t.Errorf("addresses %v", s.Addresses)
+	if s := u.Status(); len(s.Addresses) != 1 || s.Addresses[0] != "127.0.0.1" || len(s.Listeners) != 2 || s.Listeners[1].LeapPolicy != "smear" {
+		t.Errorf("addresses %v, listeners %+v", s.Addresses, s.Listeners)
 	}
 	if err := stop(); err != nil {
 		t.Error(err)
