@@ -72,13 +72,17 @@ func TestRestoredLawIsShownOnceItHasMetTheCrystal(t *testing.T) {
 // percentile of one, 0.674 and 1.96 sigma, about what is expected.
 func TestRehearsedErrorsAreThoseExpected(t *testing.T) {
 	rng := random(32)
-	const q, days = 2e-11, 3
+	const q, days = 2e-11, 4
 	c := crystal{terms: &Vector{}}
 	y := 1e-6
 	walk := func(int) float64 { y += q * rng.NormFloat64(); return y }
 	c.live(300, true, walk)
 	if got := c.r.Rehearsed(); got != nil {
 		t.Errorf("after 5 min %+v is shown", got)
+	}
+	c.live(1500, true, walk) // 17 min have three lengths of 256 s in a row, and one of them before
+	if got := c.r.Rehearsed(); len(got) != 5 || got[4].After != 256 {
+		t.Errorf("after half an hour %+v", got)
 	}
 	c.live(days*86400, true, walk)
 	all := c.r.Rehearsed()

@@ -21,11 +21,12 @@ type errors struct {
 }
 
 const (
-	errorBins   = 240
-	perOctave   = 8
-	leastError  = 1.0 / (1 << 34) // s, 58 ps: the upper end of the first bin; the last one ends at 29 ms
-	heaviest    = 1e30
-	tellingMost = 20 // rehearsals, so that a 95th percentile is one of them
+	errorBins  = 240
+	perOctave  = 8
+	leastError = 1.0 / (1 << 34) // s, 58 ps: the upper end of the first bin; the last one ends at 29 ms
+	heaviest   = 1e30
+	fewest     = 20 // rehearsals, so that a 95th percentile is one of them
+	apart      = 3  // lengths one after the other: those that overlap much are as good as one
 )
 
 // add counts an error; those before count keep times what they did.
@@ -59,10 +60,10 @@ func (e *errors) quantile(q float64) float64 {
 	return leastError * math.Exp2((errorBins-1)/float64(perOctave))
 }
 
-// Rehearsed returns what was rehearsed at each length of which there are enough, the shortest first.
+// Rehearsed returns what was rehearsed at each length that has been for long enough, the shortest first.
 func (r *Rehearsals) Rehearsed() (all []Rehearsed) {
 	for j := range levels {
-		if r.scored[j] < tellingMost {
+		if r.scored[j] < max(fewest, apart<<j) {
 			break
 		}
 		e := &r.errors[j]
