@@ -14,6 +14,7 @@ package card
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -168,11 +169,25 @@ func FillPerm(t testing.TB, card string) {
 	if err := cut(perm, card, p.Start, p.Size); err != nil {
 		t.Fatal(err)
 	}
-	// More blocks than there are: what is free is taken, then the command fails, which is no error of debugfs.
-	for _, command := range []string{"write /dev/null big", "fallocate big 0 1000000"} {
-		if out, err := exec.Command(debugfs, "-w", "-R", command, perm).CombinedOutput(); err != nil {
+	run := func(command string) string {
+		out, err := exec.Command(debugfs, "-w", "-R", command, perm).CombinedOutput()
+		if err != nil {
 			t.Fatalf("debugfs %s: %v: %s", command, err, out)
 		}
+		return string(out)
+	}
+	free := func() (blocks int) {
+		_, text, _ := strings.Cut(run("stats -h"), "Free blocks:")
+		if _, err := fmt.Sscan(text, &blocks); err != nil {
+			t.Fatal(err)
+		}
+		return blocks
+	}
+	const spare = 64 // blocks of 1 KiB, for where the others are: less than anything the unit writes
+	run("write /dev/null big")
+	run(fmt.Sprintf("fallocate big 0 %d", free()-spare))
+	if left := free(); left > spare {
+		t.Fatalf("perm has room for %d blocks, want at most %d", left, spare)
 	}
 	f, err := os.OpenFile(card, os.O_WRONLY, 0)
 	if err != nil {
