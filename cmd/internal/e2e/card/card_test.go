@@ -254,9 +254,7 @@ func requests(t *testing.T, img string) {
 		t.Helper()
 		u := On(t, Power{Card: card})
 		u.starts()
-		Eventually(t, patience, "the pulse is looked for at "+want, func() (bool, string) {
-			return strings.Contains(u.Console(), want), ""
-		})
+		u.prints(want)
 		u.Off()
 	}
 	// Line 9 does not exist, which the unit says of it by its number.
@@ -264,7 +262,7 @@ func requests(t *testing.T, img string) {
 	nine := strings.ReplaceAll(settings, `"5"`, `"9"`)
 	line("serial line changed")
 	Put(t, card, map[string]string{"timeball.toml": nine})
-	line("differs from the unit's own")
+	line("the unit has had its own since its first start")
 	Put(t, card, map[string]string{"factory-reset": ""})
 	line(missing)
 	if left := List(t, card); slices.Contains(left, "factory-reset") {
