@@ -11,8 +11,17 @@ import (
 // be wrong, and so by how much it may be stepped. It is plain data.
 type Kept struct {
 	At       clock.Reading `json:"at"`
-	Bound    clock.Seconds `json:"bound"`    // of the clock's error at At; that loop served it
-	Steering clock.Ratio   `json:"steering"` // that the clock was told last, and still obeys
+	Bound    clock.Seconds `json:"bound"`          // of the clock's error at At; that loop served it
+	Steering clock.Ratio   `json:"steering"`       // that the clock was told last, and still obeys
+	Slew     clock.Ratio   `json:"slew,omitempty"` // the part of it that removes an offset
+}
+
+// Settled returns what is known at an instant of a clock that is from then on steered to keep its rate: what removed an
+// offset has gone on without anybody who would have ended it.
+func (k Kept) Settled(at clock.Mono) Kept {
+	k.Bound += clock.Seconds(math.Abs(float64(k.Slew))) * max(0, at.Sub(k.At.Mono))
+	k.Steering, k.Slew = max(-maxSteer, min(maxSteer, k.Steering-k.Slew)), 0
+	return k
 }
 
 // keptDrift is how fast a clock that is steered by what its crystal did last may have run wrong: what Steady says of a

@@ -196,6 +196,8 @@ func (e *Engine) resume(k *discipline.Kept) {
 		e.say("clock", "moved while nobody looked: what was known of it before the restart is not used")
 		return
 	}
+	settled := k.Settled(e.now.Mono)
+	k = &settled
 	e.obeyed(steering, e.loop.Resume(k))
 	e.pairing.Witness(pairing.Witness{
 		Name: keptClock, At: e.now.Mono, UTC: timescale.UTC(e.now.Real), Uncertainty: k.MayBeOff(e.now.Mono), Drift: witnessRate,

@@ -341,7 +341,9 @@ func (u *Unit) publish() {
 	if u.cfg.Shared != nil {
 		u.cfg.Shared.Reference(&ref)
 		if ref.Synchronised {
-			u.cfg.Shared.Served(shared.Served{At: s.Estimate.At, Bound: s.Estimate.Bound.Total(), Steering: s.Estimate.Steering})
+			u.cfg.Shared.Served(shared.Served{
+				At: s.Estimate.At, Bound: s.Estimate.Bound.Total(), Steering: s.Estimate.Steering, Slew: s.Estimate.Steering + s.Estimate.Frequency,
+			})
 		}
 	}
 	if !u.wasLocked && s.Estimate.Mode == discipline.Locked {

@@ -68,7 +68,7 @@ func locked(e *discipline.Estimate) bool { return e.Mode == discipline.Locked }
 func (r *resumed) die() *discipline.Kept {
 	est := &r.engine.Snapshot().Estimate
 	r.engine = nil
-	return &discipline.Kept{At: est.At, Bound: est.Bound.Total(), Steering: est.Steering}
+	return &discipline.Kept{At: est.At, Bound: est.Bound.Total(), Steering: est.Steering, Slew: est.Steering + est.Frequency}
 }
 
 func (r *resumed) era() clock.Era { return r.world.Clock().ReadAt(r.at).Era }
@@ -91,6 +91,33 @@ func TestRestartedEngineDoesNotStep(t *testing.T) {
 		est := &r.engine.Snapshot().Estimate
 		if off := r.world.Clock().Error(); max(off, -off) > est.Bound.Total() {
 			t.Errorf("seed %d: off by %v with a bound of %v", seed, off, est.Bound.Total())
+		}
+	}
+}
+
+// An Engine that dies while it removes an offset leaves a clock that runs on past it, and nobody knows better: it was found
+// to refuse every pulse from then on, each further from the clock than the last.
+func TestRestartedEngineEndsASlew(t *testing.T) {
+	for _, slew := range []clock.Ratio{100e-6, -100e-6, 400e-6} {
+		r := newResumed(t, 1)
+		r.run(60, locked)
+		r.run(300, nil)
+		before := r.era()
+		r.cfg.Kept = r.die()
+		r.cfg.Kept.Steering, r.cfg.Kept.Slew = r.cfg.Kept.Steering+slew, r.cfg.Kept.Slew+slew
+		if _, _, err := r.world.Clock().SetFrequency(r.cfg.Kept.Steering); err != nil {
+			t.Fatal(err)
+		}
+		r.run(4, nil)
+		r.start(t)
+		took := r.run(60, locked)
+		if took > 20 || r.era() != before {
+			t.Errorf("%+.0f ppm: locked after %d s in era %d, want 20 s at most in era %d: %s",
+				float64(slew)*1e6, took, r.era(), before, r.engine.Snapshot().Estimate.Reason)
+		}
+		est := &r.engine.Snapshot().Estimate
+		if off := r.world.Clock().Error(); max(off, -off) > est.Bound.Total() {
+			t.Errorf("%+.0f ppm: off by %v with a bound of %v", float64(slew)*1e6, off, est.Bound.Total())
 		}
 	}
 }
