@@ -76,6 +76,7 @@ func TestDescribeFollowsTheUnit(t *testing.T) {
 		stop := start(t, u)
 		waitLock(t, u, learning)
 		time.Sleep(10 * time.Second)
+		synctest.Wait() // or the Engine publishes between what is compared
 		s = u.describe()
 		if s.System.Stratum != 1 || s.System.Leap != ntp.LeapNone || s.System.Peer != 1 || s.System.ReferenceID != "PPS" ||
 			s.System.TAIOffset == 0 || s.System.RootDispersion <= 0 {
