@@ -14,6 +14,7 @@ type Kept struct {
 	Bound    clock.Seconds `json:"bound"`          // of the clock's error at At; that loop served it
 	Steering clock.Ratio   `json:"steering"`       // that the clock was told last, and still obeys
 	Slew     clock.Ratio   `json:"slew,omitempty"` // the part of it that removes an offset
+	Growth   clock.Ratio   `json:"growth"`         // of Bound after At: a loop that has just locked does not know the rate well
 }
 
 // Settled returns what is known at an instant of a clock that is from then on steered to keep its rate: what removed an
@@ -24,13 +25,13 @@ func (k Kept) Settled(at clock.Mono) Kept {
 	return k
 }
 
-// keptDrift is how fast a clock that is steered by what its crystal did last may have run wrong: what Steady says of a
-// holdover.
+// keptDrift is how fast a clock that is steered by what its crystal did last may have run wrong at least: what Steady says of
+// a holdover.
 const keptDrift clock.Ratio = 20e-6
 
 // MayBeOff returns by how much the clock may be wrong at an instant.
 func (k *Kept) MayBeOff(at clock.Mono) clock.Seconds {
-	return k.Bound + clock.Seconds(keptDrift)*max(0, at.Sub(k.At.Mono))
+	return k.Bound + clock.Seconds(max(keptDrift, k.Growth))*max(0, at.Sub(k.At.Mono))
 }
 
 // Valid says whether k is about the clock as now reads it: nobody has stepped it and the machine has not slept since.
@@ -39,7 +40,7 @@ func (k *Kept) Valid(now clock.Reading) bool {
 	moved := int64(now.Real) - int64(now.Mono) - (int64(k.At.Real) - int64(k.At.Mono))
 	slept := int64(now.Boot) - int64(now.Mono) - (int64(k.At.Boot) - int64(k.At.Mono))
 	return now.Era == k.At.Era && now.Mono >= k.At.Mono && moved <= apart && moved >= -apart && slept < 10_000_000 &&
-		k.Bound >= 0 && k.Bound < 1 && math.Abs(float64(k.Steering)) <= maxSteer
+		k.Bound >= 0 && k.Bound < 1 && k.Growth >= 0 && k.Growth < 1 && math.Abs(float64(k.Steering)) <= maxSteer
 }
 
 // Resume begins with a clock that was served until a moment ago: it runs as it ran, and is stepped no more readily than by

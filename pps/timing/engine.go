@@ -200,7 +200,7 @@ func (e *Engine) resume(k *discipline.Kept) {
 	k = &settled
 	e.obeyed(steering, e.loop.Resume(k))
 	e.pairing.Witness(pairing.Witness{
-		Name: keptClock, At: e.now.Mono, UTC: timescale.UTC(e.now.Real), Uncertainty: k.MayBeOff(e.now.Mono), Drift: witnessRate,
+		Name: keptClock, At: e.now.Mono, UTC: timescale.UTC(e.now.Real), Uncertainty: k.MayBeOff(e.now.Mono), Drift: max(witnessRate, k.Growth),
 	})
 }
 

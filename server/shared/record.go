@@ -13,7 +13,7 @@ import (
 // The lengths of the records, in words.
 const (
 	referenceWords = 21
-	servedWords    = 7
+	servedWords    = 8
 	eraWords       = 2
 	courseWords    = 9
 	maxWords       = referenceWords
@@ -62,6 +62,7 @@ func decodeReference(w []uint64) (r ntp.Reference, ok bool) {
 func encodeServed(s *Served) []uint64 {
 	return []uint64{
 		uint64(s.At.Mono), uint64(s.At.Real), uint64(s.At.Boot), uint64(s.At.Era), float(s.Bound), float(s.Steering), float(s.Slew),
+		float(s.Growth),
 	}
 }
 
@@ -71,8 +72,9 @@ func decodeServed(w []uint64) (s Served, ok bool) {
 		Bound:    clock.Seconds(math.Float64frombits(w[4])),
 		Steering: clock.Ratio(math.Float64frombits(w[5])),
 		Slew:     clock.Ratio(math.Float64frombits(w[6])),
+		Growth:   clock.Ratio(math.Float64frombits(w[7])),
 	}
-	return s, w[3] <= math.MaxUint32 && sane(s.Bound) && math.Abs(float64(s.Steering)) <= 1e-3 && math.Abs(float64(s.Slew)) <= 1e-3
+	return s, w[3] <= math.MaxUint32 && sane(s.Bound) && math.Abs(float64(s.Steering)) <= 1e-3 && math.Abs(float64(s.Slew)) <= 1e-3 && s.Growth >= 0 && s.Growth < 1
 }
 
 func encodeEra(e *Era) []uint64 { return []uint64{uint64(e.Era), uint64(e.From)} }

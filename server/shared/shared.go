@@ -23,7 +23,7 @@ import (
 const Size = 4096
 
 // layout is the first word: a mark, and the version of what follows. It changes with every field of a record.
-const layout = 0x5442_616c_6c00_0002
+const layout = 0x5442_616c_6c00_0003
 
 // Where things are, in words of 64 bits. A record takes twice its words, its checksums, and the sequence.
 const (
@@ -42,6 +42,7 @@ type Served struct {
 	Bound    clock.Seconds // of |clock - UTC| at At
 	Steering clock.Ratio   // that the clock was told last
 	Slew     clock.Ratio   // the part of it that removes an offset
+	Growth   clock.Ratio   // of Bound after At
 }
 
 // Era is the present Era of the served clock.

@@ -74,7 +74,7 @@ func TestRecordsCrossWhole(t *testing.T) {
 		Leap: clock.LeapDelete, LeapAt: 1 << 61, TAIOffset: -37,
 		Until: 5, Smear: leap.Event{Leap: clock.LeapInsert, At: 6, Before: -9}, SmearOpen: true,
 	}
-	served := Served{At: ref.Anchor, Bound: 4e-7, Steering: -1e-5, Slew: 2e-6}
+	served := Served{At: ref.Anchor, Bound: 4e-7, Steering: -1e-5, Slew: 2e-6, Growth: 3e-6}
 	era := Era{Era: 7, From: 8}
 	course := Course{Start: 1, Mono: -2, Rest: 0.5, Ahead: 4, Slept: 5, Era: 6, Began: 7, Rate: -8e-6, Steer: 9e-6}
 	for _, v := range []any{ref, served, era, course} {

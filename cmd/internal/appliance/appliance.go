@@ -343,6 +343,7 @@ func (u *Unit) publish() {
 		if ref.Synchronised {
 			u.cfg.Shared.Served(shared.Served{
 				At: s.Estimate.At, Bound: s.Estimate.Bound.Total(), Steering: s.Estimate.Steering, Slew: s.Estimate.Steering + s.Estimate.Frequency,
+				Growth: s.Estimate.Growth,
 			})
 		}
 	}

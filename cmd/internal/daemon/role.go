@@ -118,7 +118,7 @@ func (r *role) runClock(ctx context.Context) error {
 		}
 	}
 	if s := before.Served(); s != nil {
-		u.Engine.Kept = &discipline.Kept{At: s.At, Bound: s.Bound, Steering: s.Steering, Slew: s.Slew}
+		u.Engine.Kept = &discipline.Kept{At: s.At, Bound: s.Bound, Steering: s.Steering, Slew: s.Slew, Growth: s.Growth}
 	}
 	board, err := r.keptBoard(&u, before)
 	if err != nil {

@@ -68,7 +68,7 @@ func locked(e *discipline.Estimate) bool { return e.Mode == discipline.Locked }
 func (r *resumed) die() *discipline.Kept {
 	est := &r.engine.Snapshot().Estimate
 	r.engine = nil
-	return &discipline.Kept{At: est.At, Bound: est.Bound.Total(), Steering: est.Steering, Slew: est.Steering + est.Frequency}
+	return &discipline.Kept{At: est.At, Bound: est.Bound.Total(), Steering: est.Steering, Slew: est.Steering + est.Frequency, Growth: est.Growth}
 }
 
 func (r *resumed) era() clock.Era { return r.world.Clock().ReadAt(r.at).Era }
@@ -119,6 +119,28 @@ func TestRestartedEngineEndsASlew(t *testing.T) {
 		if off := r.world.Clock().Error(); max(off, -off) > est.Bound.Total() {
 			t.Errorf("%+.0f ppm: off by %v with a bound of %v", float64(slew)*1e6, off, est.Bound.Total())
 		}
+	}
+}
+
+// A loop that has just locked on pulses that are late by milliseconds, as an emulated machine's are, knows the rate to some
+// hundred ppm: the next one does not take it to be better known than that.
+func TestRestartedEngineKnowsHowWellTheRateWasKnown(t *testing.T) {
+	r := newResumed(t, 1)
+	r.run(60, locked)
+	r.run(300, nil)
+	r.cfg.Kept = r.die()
+	r.cfg.Kept.Steering, r.cfg.Kept.Growth = r.cfg.Kept.Steering+250e-6, 300e-6
+	if _, _, err := r.world.Clock().SetFrequency(r.cfg.Kept.Steering); err != nil {
+		t.Fatal(err)
+	}
+	r.run(4, nil)
+	r.start(t)
+	if took := r.run(60, locked); took > 30 {
+		t.Errorf("locked after %d s: %s", took, r.engine.Snapshot().Estimate.Reason)
+	}
+	est := &r.engine.Snapshot().Estimate
+	if off := r.world.Clock().Error(); max(off, -off) > est.Bound.Total() {
+		t.Errorf("off by %v with a bound of %v", off, est.Bound.Total())
 	}
 }
 
