@@ -176,7 +176,7 @@ func networks() ([]netip.Prefix, error) {
 
 // soleOf returns the IPv4 address of a machine that has one, but for those of its loopback; 0 of any other machine. Answers to
 // what came to that address leave from it by themselves: the kernel has no other to choose, and is not told with each answer,
-// which costs 5 % of it under overload. One that is added is noticed within admitEvery; answers that take another way because of
+// which costs 3 to 5 % of it under overload. One that is added is noticed within admitEvery; answers that take another way because of
 // it bear its address till then.
 func soleOf(networks []netip.Prefix) (sole uint32) {
 	for _, p := range networks {

@@ -200,8 +200,8 @@ func (s *Socket) configure(addr netip.Addr, shared bool) error {
 	return nil
 }
 
-// drops returns how many packets the kernel has dropped of those for a socket, 0 where it does not say. Asked for with each
-// packet (SO_RXQ_OVFL) the same number would cost a hundredth of each answer under overload.
+// drops returns how many packets the kernel has dropped of those for a socket, 0 where it does not say. With SO_RXQ_OVFL the
+// same number would come, and have to be read, with each packet under overload.
 func drops(fd int) uint32 {
 	const meminfoDrops = 8 // SK_MEMINFO_DROPS of linux/sock_diag.h, Linux 4.12
 	var all [meminfoDrops + 1]uint32

@@ -218,11 +218,13 @@ func (u *Unit) closePage() {
 }
 
 // NTP returns the addresses NTP is served on.
-func (u *Unit) NTP() []netip.AddrPort {
+func (u *Unit) NTP() (addrs []netip.AddrPort) {
 	if a := u.answering(); a != nil {
-		return a.Addrs()
+		for _, l := range a.Listening() {
+			addrs = append(addrs, l.Address)
+		}
 	}
-	return nil
+	return addrs
 }
 
 // Page returns the URL of the page, "" when there is none.

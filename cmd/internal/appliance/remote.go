@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +23,6 @@ import (
 // Answering is who answers NTP requests: the server of this process, or Answers of another one's.
 type Answering interface {
 	Stats() server.Stats
-	Addrs() []netip.AddrPort
 	Listening() []server.Listening
 	Clients() []clientlog.Client
 }
@@ -204,14 +202,6 @@ func (a *Answers) known() int {
 		return t.Known
 	}
 	return 0
-}
-
-// Addrs implements Answering.
-func (a *Answers) Addrs() (addrs []netip.AddrPort) {
-	for _, l := range a.at {
-		addrs = append(addrs, l.Address)
-	}
-	return addrs
 }
 
 // Listening implements Answering.

@@ -46,8 +46,8 @@ func (u *Unit) Status() api.Status {
 	if a := u.answering(); a != nil {
 		counted := a.Stats()
 		status.RequestsAnswered, status.RequestsRefused = counted.Answered, counted.RefusedTotal()
-		for _, at := range a.Addrs() {
-			if host := at.Addr().String(); !slices.Contains(status.Addresses, host) {
+		for _, l := range a.Listening() {
+			if host := l.Address.Addr().String(); !slices.Contains(status.Addresses, host) {
 				status.Addresses = append(status.Addresses, host)
 			}
 		}

@@ -44,7 +44,7 @@ type Health struct {
 
 const (
 	checkEvery = time.Second
-	// Patience is how many questions in a row may go wrong: with an answer awaited for askWithin, 5 s.
+	// Patience is how many questions in a row may go wrong: the last is given up at most 3.7 s after a right answer.
 	Patience  = 3
 	askWithin = 700 * time.Millisecond
 	// fresh is the questions that a Role may leave unanswered while it starts: on a slow machine it takes long.
