@@ -78,10 +78,10 @@ func TestEventsAreToldKeptAndAcknowledged(t *testing.T) {
 	if !e.Acknowledged || e.AcknowledgedBy != "ops" || e.Told[0] != "webhook" || *e.FirstUnixSeconds != 1_795_269_600 {
 		t.Errorf("%+v", e)
 	}
-	if err := s.happened.save(); err != nil || store.saves[eventsFile] != 1 {
-		t.Errorf("%v, saved %d times", err, store.saves[eventsFile])
+	if err := s.happened.save(); err != nil || store.saved(eventsFile) != 1 {
+		t.Errorf("%v, saved %d times", err, store.saved(eventsFile))
 	}
-	if err := s.happened.save(); err != nil || store.saves[eventsFile] != 1 {
+	if err := s.happened.save(); err != nil || store.saved(eventsFile) != 1 {
 		t.Error("written although nothing has happened since")
 	}
 	if e := events(t, s, "?lang=zh", Nobody); e.Events[0].AcknowledgedBy != "" || e.Channels[0].Target != "" || !strings.Contains(e.Events[0].Text, "有证据") {
@@ -143,7 +143,7 @@ func TestWatchKeepsWhatHappened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory()
 		watched(t, store, 3*time.Minute)
-		if n := store.saves[eventsFile]; n != 1 {
+		if n := store.saved(eventsFile); n != 1 {
 			t.Errorf("the start was written %d times, want 1", n)
 		}
 		list := events(t, watched(t, store, 3*time.Minute), "", AdminRole)
@@ -167,7 +167,7 @@ func TestFullDiskIsAnEventAndEnds(t *testing.T) {
 		}
 		store.setFull(false)
 		time.Sleep(3 * time.Minute)
-		if list := events(t, s, "", AdminRole); list.Active != 0 || store.saves[eventsFile] == 0 {
+		if list := events(t, s, "", AdminRole); list.Active != 0 || store.saved(eventsFile) == 0 {
 			t.Errorf("%+v", list)
 		}
 		cancel()

@@ -34,6 +34,13 @@ func (m *memory) Save(name string, data []byte) error {
 	return nil
 }
 
+// saved returns how often a file was saved.
+func (m *memory) saved(name string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.saves[name]
+}
+
 func (m *memory) setFull(full bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -79,7 +86,7 @@ func TestWatchKeepsTheHistoryHourlyAndAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newMemory()
 		s := watched(t, store, 2*time.Hour+150*time.Second+time.Millisecond)
-		if n := store.saves[historyFile]; n != 3 {
+		if n := store.saved(historyFile); n != 3 {
 			t.Errorf("saved %d times in 2 h and a bit, want 3", n)
 		}
 		if n := len(historyOf(t, s, "span=hour")); n != 3600 {
