@@ -48,7 +48,7 @@ type Served struct {
 // Era is the present Era of the served clock.
 type Era struct {
 	Era  clock.Era
-	From clock.Mono // CLOCK_MONOTONIC just before it began
+	From clock.Mono // CLOCK_MONOTONIC from which on a stamp is certain to be of it
 }
 
 // Course is how a simulated clock runs from an instant of truth on.

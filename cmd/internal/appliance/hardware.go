@@ -50,16 +50,16 @@ type Hardware struct {
 	Quick       func() (clock.Real, clock.Mono) // of the same clock, cheap and without the third one; nil: none
 
 	// Era is that of the clock when this process began to steer it, and Stepped is told of each later one, and of the
-	// CLOCK_MONOTONIC just before it; nil: nobody is.
+	// CLOCK_MONOTONIC from which on a stamp is certain to be of it; nil: nobody is.
 	Era     clock.Era
 	Stepped func(clock.Era, clock.Mono)
 	// Hurry makes the thread of the goroutine of Run, which steers the clock, one that is not kept waiting; nil: it is as any.
 	Hurry func()
-	// Eras tells the Era, and when it began, of a clock that another process steers; nil: this one does.
+	// Eras tells both of a clock that another process steers; nil: this one does.
 	Eras func() (clock.Era, clock.Mono)
 
 	era     atomic.Uint32 // of Steered, from Era on
-	eraFrom atomic.Int64  // CLOCK_MONOTONIC just before it began
+	eraFrom atomic.Int64  // CLOCK_MONOTONIC from which on a stamp is certain to be of it
 	dropped atomic.Uint64
 	reading sync.Mutex // of Reader
 	last    clock.Reading
@@ -72,7 +72,7 @@ const queueLength = 1024
 
 const retryAfter = 3 * time.Second // for a part that could not be opened or is gone
 
-const maxStampAge clock.Seconds = 1 // of a packet that still waits to be read
+const maxStampAge = time.Second // of a packet that still waits to be read
 
 // Light implements Lit.
 func (h *Hardware) Light() Indicator { return h.Indicator }
@@ -113,22 +113,23 @@ func (c eraClock) Read() (clock.Reading, error) {
 	return now, err
 }
 
-// Step implements discipline.Clock.
+// Step implements discipline.Clock. A stamp shows CLOCK_REALTIME only: for as long as the clock was put back it shows again
+// what it showed before, and what waits then may be of either Era.
 func (c eraClock) Step(by time.Duration) (clock.Era, error) {
-	before := c.h.mono()
 	era, err := c.Clock.Step(by)
 	era += c.h.Era
 	if err == nil {
-		c.h.eraFrom.Store(int64(before))
+		from := c.h.mono() + maxQuickError + clock.Mono(min(max(0, -by), maxStampAge))
+		c.h.eraFrom.Store(int64(from))
 		c.h.era.Store(uint32(era))
 		if c.h.Stepped != nil {
-			c.h.Stepped(era, before)
+			c.h.Stepped(era, from)
 		}
 	}
 	return era, err
 }
 
-// eras returns the present Era and when it began.
+// eras returns the present Era and from when on a stamp is certain to be of it.
 func (h *Hardware) eras() (clock.Era, clock.Mono) {
 	if h.Eras != nil {
 		return h.Eras()
@@ -189,13 +190,12 @@ func (c *hardwareClock) readWhole() clock.Reading {
 	return now
 }
 
-// FromKernel implements server.Clock: the kernel stamps packets with the very clock that is served. Until an Era is older
-// than any packet that waits, nobody can tell in which one a stamp was taken.
+// FromKernel implements server.Clock: the kernel stamps packets with the very clock that is served. What came before the
+// present Era, or may have, is not placed.
 func (c *hardwareClock) FromKernel(stamp clock.Real, now clock.Reading) (clock.Real, bool) {
-	age := now.Real.Sub(stamp)
-	_, from := (*Hardware)(c).eras()
-	young := now.Era != 0 && now.Mono.Sub(from) < maxStampAge
-	return stamp, age >= 0 && age < maxStampAge && !young
+	age := now.Real - stamp
+	era, from := (*Hardware)(c).eras()
+	return stamp, age >= 0 && age < clock.Real(maxStampAge) && (era == 0 || now.Mono-clock.Mono(age) >= from)
 }
 
 // sender puts events into the queue of one run.

@@ -376,13 +376,33 @@ func TestHardwareClockRefusesStampsItCannotPlace(t *testing.T) {
 		try("no step yet", time.Millisecond, true)
 		try("in the future", -time.Millisecond, false)
 		try("too old", time.Second, false)
-		if _, err := h.Clock().Step(-300 * time.Millisecond); err != nil {
-			t.Fatal(err)
+		step := func(by time.Duration) {
+			t.Helper()
+			if _, err := h.Clock().Step(by); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Microsecond) // how well a quick reading is trusted
 		}
-		time.Sleep(400 * time.Millisecond)
+		step(-300 * time.Millisecond)
+		try("just after a step back", 0, false)
+		time.Sleep(100 * time.Millisecond)
 		try("of either era", time.Millisecond, false)
-		time.Sleep(600 * time.Millisecond)
-		try("a second after the step", time.Millisecond, true)
+		time.Sleep(300 * time.Millisecond)
+		try("as old as what came before the step back", 150*time.Millisecond, false)
+		try("newer than all that came before", time.Millisecond, true)
+		step(-time.Hour)
+		time.Sleep(time.Second)
+		try("older than a step of an hour back", 10*time.Millisecond, false)
+		time.Sleep(10 * time.Millisecond)
+		try("a second after a step of an hour back", 10*time.Millisecond, true)
+		for range 4 { // a clock that is put forward each second is to be asked meanwhile
+			step(time.Millisecond)
+			time.Sleep(time.Second)
+			try("between two steps forward", time.Millisecond, true)
+			step(time.Millisecond)
+			try("just after a step forward", time.Microsecond, true)
+			try("before a step forward", time.Millisecond+3*time.Microsecond, false)
+		}
 	})
 }
 
