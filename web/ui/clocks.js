@@ -27,7 +27,7 @@ const isoDay = date => inZone(date, { year: "numeric", month: "2-digit", day: "2
 const offset = date => new Intl.DateTimeFormat("en", { timeZone: zone, timeZoneName: "longOffset" }).formatToParts(date).find(p => p.type === "timeZoneName").value.slice(3);
 
 function zoneName(date) {
-  return `${zone} UTC${offset(date).replace("-", "−").replace(/:00$/, "").replace(/([+−])0/, "$1")}`;
+  return `${zone} UTC${(offset(date) || "+0").replace("-", "−").replace(/:00$/, "").replace(/([+−])0/, "$1")}`;
 }
 
 function dayOfYear(date) {
@@ -44,7 +44,7 @@ function Clocks() {
     return html`<div><dt>UTC</dt><dd><span class="big">–</span></dd></div>`;
   }
   const text = now.toISOString();
-  const local = !offset(now) ? null : html`<div><dt>${say("clock.local", { zone: zoneName(now) })}</dt><dd>
+  const local = /^(Etc\/)?(UTC|UCT|GMT|Zulu|Universal)$/.test(zone) ? null : html`<div><dt>${say("clock.local", { zone: zoneName(now) })}</dt><dd>
     <time class="big fig" datetime=${text.slice(0, 19) + "Z"}>${inZone(now, { timeStyle: "medium" })}</time>
     <small class="fig">${isoDay(now)} · ${inZone(now, { weekday: "long" }, lang)}</small></dd></div>`;
   return html`<div><dt>UTC</dt><dd><time class="big fig" datetime=${text.slice(0, 19) + "Z"}>${text.slice(11, 19)}</time>

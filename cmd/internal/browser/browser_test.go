@@ -137,7 +137,7 @@ func open(t *testing.T, rules string) *tab {
 	}
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.NoFirstRun, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.ExecPath("chromium"), chromedp.WindowSize(1280, 900),
+		chromedp.ExecPath("chromium"), chromedp.WindowSize(1280, 900), chromedp.Env("TZ=UTC"),
 	}
 	for _, name := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "ignore-certificate-errors", "hide-scrollbars"} {
 		options = append(options, chromedp.Flag(name, true))
@@ -354,6 +354,10 @@ func TestPageInABrowser(t *testing.T) {
 	b.goTo(u.page)
 	b.until("the clocks run", `document.querySelector("[data-own=skew] dd") !== null`)
 	b.accessible("acquiring")
+	b.until("the time is known", `document.querySelector("[data-own=clocks] time.big") !== null`)
+	if n := eval[int](b, `document.querySelectorAll("[data-own=clocks] time").length`); n != 1 {
+		b.Errorf("%d clocks for a viewer whose zone is UTC", n)
+	}
 	b.claim(u)
 	b.locked(u)
 	b.skewed(u)
