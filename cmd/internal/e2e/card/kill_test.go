@@ -25,7 +25,7 @@ func kills(n int) func(*testing.T, string) {
 		u.AwaitMode("locked", patience)
 		random, last := rand.New(rand.NewPCG(1, 0)), map[string]int{}
 		for i := range n {
-			roles := []string{"ntp", "web", "clock"}
+			roles := []string{"clock", "ntp", "web"}
 			role := roles[i%len(roles)]
 			if i >= len(roles) {
 				role = roles[random.IntN(len(roles))]
