@@ -33,6 +33,8 @@ type latencies struct {
 	Late, LateMax           float64 // of a capture-like thread's wake-ups against absolute deadlines
 	Events                  int
 	Dropped                 uint64
+
+	rate float64 // requests a second that it was sent meanwhile
 }
 
 const captureRate = 200 // wake-ups a second, and events
@@ -90,8 +92,8 @@ func (p *probe) capture(ctx context.Context) {
 	}
 }
 
-// watch is the program in the server's namespace: it runs a unit until it is interrupted and prints its latencies.
-func watch() error {
+// watch is the program in the server's namespace: it runs a unit, in company, until it is interrupted and prints its latencies.
+func watch(company string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	p := &probe{edges: make(chan pps.Edge, 64), arrived: map[uint64]time.Time{}}
@@ -105,6 +107,13 @@ func watch() error {
 		return err
 	}
 	defer answering()
+	if company == busy {
+		stop, err := spinning()
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	unit, err := appliance.New(cfg, p)
 	if err != nil {
 		return err
@@ -125,6 +134,20 @@ func watch() error {
 	l.Published, l.PublishedMax = quantile(p.published, 0.999), quantile(p.published, 1)
 	l.Late, l.LateMax = quantile(p.late, 0.999), quantile(p.late, 1)
 	return json.NewEncoder(os.Stdout).Encode(l)
+}
+
+// spinning starts a process that spins, in the scheduling group of this one.
+func spinning() (stop func(), err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := exec.Command(self, "spin")
+	c.Stderr, c.SysProcAttr = os.Stderr, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	return func() { _, _ = c.Process.Kill(), c.Wait() }, nil
 }
 
 // answerApart starts the process that answers NTP, as a unit of several processes has one, and has the clock's publish to it.
@@ -183,51 +206,112 @@ func answerNTP() error {
 	return s.Serve(ctx)
 }
 
-// compareLoop runs a unit without and with a flood of requests, in turns, and prints how late its loop and a capture-like
-// thread are. The unit has one core and the generator the other.
-func compareLoop(ctx context.Context, net *network, number int, span time.Duration) error {
-	fmt.Printf("\n%-8s %16s %16s %14s %14s %8s %8s %12s\n", "", "published p99.9", "largest", "wake-up p99.9", "largest", "events", "dropped", "requests/s")
-	for range 2 {
-		for _, flooded := range []bool{false, true} {
-			l, rate, err := watched(ctx, net, number, span, flooded)
+// The companies in which a unit watches itself. Beside an idle core there is one that is kept busy by a thread that gives way
+// to any other: on a virtual machine a core that halts is waited for otherwise than one that runs, and that is no matter of
+// requests.
+const (
+	calm    = "calm"  // nothing else runs
+	busy    = "busy"  // on both cores something that gives way
+	flooded = "flood" // requests, as many as one core can send
+)
+
+// spin keeps a core busy, giving way to all others of its scheduling group, until it is ended.
+func spin() error {
+	runtime.LockOSThread()
+	if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0); err != nil {
+		return os.NewSyscallError("sched_setattr", err)
+	}
+	for {
+	}
+}
+
+// compareLoop runs a unit in each company, in turns, and prints how late its loop and a capture-like thread are: of each figure
+// the median of the rounds. The unit has one core and the generator the other.
+func compareLoop(ctx context.Context, net *network, number, rounds int, span time.Duration) error {
+	all := map[string][]latencies{}
+	for range rounds {
+		for _, company := range []string{calm, busy, flooded} {
+			l, err := watched(ctx, net, number, span, company)
 			if err != nil {
 				return err
 			}
-			name := map[bool]string{false: "calm", true: "flood"}[flooded]
-			fmt.Printf("%-8s %13.0f us %13.0f us %11.0f us %11.0f us %8d %8d %12.0f\n", name, 1e6*l.Published, 1e6*l.PublishedMax,
-				1e6*l.Late, 1e6*l.LateMax, l.Events, l.Dropped, rate)
+			all[company] = append(all[company], l)
 		}
 	}
+	of := func(company string, figure func(latencies) float64) float64 {
+		var values []float64
+		for _, l := range all[company] {
+			values = append(values, figure(l))
+		}
+		return quantile(values, 0.5)
+	}
+	columns := []struct {
+		name   string
+		figure func(latencies) float64
+	}{
+		{"published p99.9 us", func(l latencies) float64 { return 1e6 * l.Published }}, {"largest", func(l latencies) float64 { return 1e6 * l.PublishedMax }},
+		{"wake-up p99.9 us", func(l latencies) float64 { return 1e6 * l.Late }}, {"largest", func(l latencies) float64 { return 1e6 * l.LateMax }},
+		{"events", func(l latencies) float64 { return float64(l.Events) }}, {"dropped", func(l latencies) float64 { return float64(l.Dropped) }},
+		{"requests/s", func(l latencies) float64 { return l.rate }},
+	}
+	fmt.Printf("\n%-12s", "loop")
+	for _, c := range columns {
+		fmt.Printf(" %18s", c.name)
+	}
+	for _, company := range []string{calm, busy, flooded} {
+		fmt.Printf("\n%-12s", company)
+		for _, c := range columns {
+			fmt.Printf(" %18.0f", of(company, c.figure))
+		}
+	}
+	for _, than := range []string{calm, busy} {
+		fmt.Printf("\n%-12s", "flood/"+than)
+		for _, c := range columns[:4] {
+			fmt.Printf(" %18.2f", of(flooded, c.figure)/of(than, c.figure))
+		}
+	}
+	fmt.Println()
 	return nil
 }
 
-// watched runs one unit for a while and returns what it saw, and how many requests it was sent.
-func watched(ctx context.Context, net *network, number int, span time.Duration, flooded bool) (l latencies, rate float64, err error) {
+// watched runs one unit for a while and returns what it saw.
+func watched(ctx context.Context, net *network, number int, span time.Duration, company string) (l latencies, err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return l, 0, err
+		return l, err
 	}
 	var out bytes.Buffer
-	c := in(ctx, net.server(number), serverCore, self, "watch")
+	c := in(ctx, net.server(number), serverCore, self, "watch", company)
 	c.Stdout, c.Stderr = &out, os.Stderr
 	if err := c.Start(); err != nil {
-		return l, 0, err
+		return l, err
 	}
 	first(c)
-	if flooded {
+	switch company {
+	case flooded:
 		var g generated
-		if g, err = (&server{number: number}).ask(ctx, net, "flood", 0, span); err == nil {
-			rate = float64(g.Sent) / span.Seconds()
+		g, err = (&server{number: number}).ask(ctx, net, "flood", 0, span)
+		l.rate = float64(g.Sent) / span.Seconds()
+	case busy:
+		other := in(ctx, net.client(), clientCore, self, "spin")
+		if err = other.Start(); err == nil {
+			err = waitFor(ctx, span)
+			_, _ = other.Process.Kill(), other.Wait()
 		}
-	} else {
-		select {
-		case <-ctx.Done():
-		case <-time.After(span):
-		}
+	default:
+		err = waitFor(ctx, span)
 	}
-	err = errors.Join(err, c.Process.Signal(syscall.SIGTERM), c.Wait())
-	if err != nil {
-		return l, 0, err
+	if err = errors.Join(err, c.Process.Signal(syscall.SIGTERM), c.Wait()); err != nil {
+		return l, err
 	}
-	return l, rate, json.Unmarshal(out.Bytes(), &l)
+	return l, json.Unmarshal(out.Bytes(), &l)
+}
+
+func waitFor(ctx context.Context, span time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(span):
+		return nil
+	}
 }

@@ -4,7 +4,8 @@
 // requests on another core, and removes all of it at the end. The servers take turns. Answers are counted where they leave,
 // by the interface; CPU time is what the scheduler gave to the server's threads, in nanoseconds. Figures are the median of
 // the rounds, a ratio is the median of the rounds' ratios. At the end chronyd as a client compares the served clocks,
-// and a unit watches how late its own loop is, with and without a flood that a process of its own answers, on the same core.
+// and a unit watches how late its own loop is: alone, beside a core that is never idle, and under a flood that a process of
+// its own answers on the same core.
 // chronyd runs with -x and without the capability to set a clock, timeballd on its simulated board: this machine's clock is
 // not touched. It needs root.
 package main
@@ -48,19 +49,14 @@ type figures struct {
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "generate" {
-		if err := generate(os.Args[2:]); err != nil {
-			fmt.Fprintln(os.Stderr, "benchntp:", err)
-			os.Exit(1)
-		}
-		return
+	parts := map[string]func(arguments []string) error{
+		"generate": generate,
+		"watch":    func(of []string) error { return watch(of[0]) },
+		"answer":   func([]string) error { return answerNTP() },
+		"spin":     func([]string) error { return spin() },
 	}
-	if len(os.Args) > 1 && (os.Args[1] == "watch" || os.Args[1] == "answer") {
-		part := watch
-		if os.Args[1] == "answer" {
-			part = answerNTP
-		}
-		if err := part(); err != nil {
+	if len(os.Args) > 1 && parts[os.Args[1]] != nil {
+		if err := parts[os.Args[1]](os.Args[2:]); err != nil {
 			fmt.Fprintln(os.Stderr, "benchntp:", err)
 			os.Exit(1)
 		}
@@ -120,12 +116,16 @@ func run(ctx context.Context, daemon, chronyd string, rounds int, span time.Dura
 	if err := compareExactness(ctx, net, servers[:2], theirs, dir, exactFor); err != nil {
 		return err
 	}
-	return compareLoop(ctx, net, len(servers), loopFor)
+	for _, s := range servers {
+		s.stop() // they have the same core
+	}
+	return compareLoop(ctx, net, len(servers), loopRounds, loopFor)
 }
 
 const (
-	exactFor = 20 * time.Second // how long clients compare the servers' clocks
-	loopFor  = 10 * time.Second // how long a unit watches itself, each time
+	exactFor   = 20 * time.Second // how long clients compare the servers' clocks
+	loopFor    = 10 * time.Second // how long a unit watches itself, each time
+	loopRounds = 5
 )
 
 // contenders returns the servers that are compared.

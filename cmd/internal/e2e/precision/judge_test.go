@@ -135,12 +135,40 @@ func (r report) silentBefore(t *testing.T) time.Duration {
 	if locked < 1 {
 		t.Fatalf("never locked: %+v", r.samples)
 	}
-	for _, s := range r.samples[:locked-1] { // the kernel is looked at before the page
+	report{samples: r.samples[:locked-1]}.silent(t) // the kernel is looked at before the page
+	return time.Duration(r.samples[locked].At * 1e9)
+}
+
+// silent checks that the unit claims nothing, to nobody.
+func (r report) silent(t *testing.T) {
+	t.Helper()
+	for _, s := range r.samples {
 		if s.Status&unix.STA_UNSYNC == 0 || s.Stratum == 1 || s.Leap != "unsynchronized" {
-			t.Errorf("before the lock: %+v", s)
+			t.Errorf("unsynchronised: %+v", s)
 		}
 	}
-	return time.Duration(r.samples[locked].At * 1e9)
+	for _, a := range r.answers {
+		if a.Trouble != "" || a.Leap != 3 {
+			t.Errorf("unsynchronised: an NTP client was told %+v", a)
+		}
+	}
+}
+
+// endOfHoldover returns when the last sample in holdover was, and the first of another mode; the latter is back where the unit
+// held over until then.
+func (r report) endOfHoldover(t *testing.T, lost, back time.Duration) (last, ended time.Duration) {
+	t.Helper()
+	begun := false
+	for _, s := range r.of(lost, back).samples {
+		at := time.Duration(s.At * 1e9)
+		switch {
+		case s.Mode == "holdover":
+			begun, last = true, at
+		case begun:
+			return last, at
+		}
+	}
+	return back, back
 }
 
 // firstAfter returns the time of the first sample after at in that mode, from at on.
