@@ -207,7 +207,7 @@ func runBundle(ctx context.Context, f *flag.FlagSet, args []string, out io.Write
 	var o bundle.Options
 	f.StringVar(&o.Unit, "unit", "http://127.0.0.1:8080", "`address` of the unit's page; with https and a token the bundle has configuration and log as well")
 	f.StringVar(&o.Token, "token", os.Getenv("TIMEBALL_TOKEN"), "`token` of the admin, made on the account's page (default: TIMEBALL_TOKEN)")
-	f.StringVar(&o.Fingerprint, "fingerprint", "", "`SHA-256` of the unit's certificate as its console shows it, for one that signed itself")
+	f.StringVar(&o.Fingerprint, "fingerprint", os.Getenv("TIMEBALL_FINGERPRINT"), "`SHA-256` of the unit's certificate as its console shows it, for one that signed itself (default: TIMEBALL_FINGERPRINT)")
 	f.StringVar(&o.Record, "record", "", "`file` of this machine that timeballd -record wrote, to be added")
 	name := f.String("o", "timeball-bundle.tar.gz", "`FILE` for the bundle")
 	if err := f.Parse(args); err != nil {

@@ -420,6 +420,11 @@ func TestTokensAreShownOnceAndRevoked(t *testing.T) {
 	if _, err := s.AddToken("backup", RoleAdmin); !errors.Is(err, ErrTaken) {
 		t.Error(err)
 	}
+	for _, role := range []Role{"", "operator", "Admin"} {
+		if _, err := s.AddToken("other", role); !errors.Is(err, ErrName) {
+			t.Errorf("role %q: %v", role, err)
+		}
+	}
 	text, err := os.ReadFile(filepath.Join(s.dir, AccountsFile))
 	if err != nil || strings.Contains(string(text), secret) || strings.Contains(string(text), password) {
 		t.Errorf("the file has the secret itself: %v", err)

@@ -46,6 +46,18 @@ func TestOwnCertificateIsValidFromTheBuild(t *testing.T) {
 	}
 }
 
+// RFC 5280, A.1 allows a common name 64 characters; a DNS name may have 253.
+func TestCommonNameIsNoLongerThanItMayBe(t *testing.T) {
+	long := strings.Repeat("a", 60) + ".example"
+	leaf := own(t, "", long, "tb-a").Leaf
+	if leaf.Subject.CommonName != "tb-a" || leaf.VerifyHostname(long) != nil {
+		t.Errorf("%v, names %v", leaf.Subject, leaf.DNSNames)
+	}
+	if only := own(t, "", long).Leaf.Subject.CommonName; only != "timeball" {
+		t.Errorf("with one long name: %q", only)
+	}
+}
+
 func TestOwnCertificateIsKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "web")
 	first := Fingerprint(own(t, dir, "tb-a"))

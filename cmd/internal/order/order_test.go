@@ -96,3 +96,38 @@ func TestOrderRefusesAndSaysWhy(t *testing.T) {
 		}
 	}
 }
+
+// What answers at the address of a unit may be anything.
+func TestOrderBearsWhatIsNoUnit(t *testing.T) {
+	elsewhere := 0
+	var s *httptest.Server
+	s = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/moved/api/v1/command":
+			http.Redirect(w, r, s.URL+"/elsewhere", http.StatusTemporaryRedirect)
+		case "/elsewhere":
+			elsewhere++
+		case "/escape/api/v1/command":
+			w.WriteHeader(http.StatusTeapot)
+			_, _ = w.Write([]byte("\x1b[31mred"))
+		default:
+			for junk := bytes.Repeat([]byte("x"), 1<<16); r.Context().Err() == nil; {
+				if _, err := w.Write(junk); err != nil {
+					return
+				}
+			}
+		}
+	}))
+	t.Cleanup(s.Close)
+	o := Options{Token: "timeball_x", Fingerprint: certificate.Fingerprint(s.TLS.Certificates[0])}
+	for path, want := range map[string]string{"/moved": "307", "/escape": "418", "/endless": "200"} {
+		o.Unit = s.URL + path
+		if _, err := Do(t.Context(), o, api.Command{Name: api.CommandRestart}); err == nil || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "\x1b") {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+	if elsewhere != 0 {
+		t.Error("the token was sent where the unit is not")
+	}
+}
