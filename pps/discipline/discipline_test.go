@@ -308,6 +308,25 @@ func TestDensityLearnsCoreAndTail(t *testing.T) {
 	}
 }
 
+// What a clock is off by after a holdover says nothing of the pulses that find it out.
+func TestDensityLearnsNothingFromAClockNotKnown(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	d := newDensity()
+	for range 3000 {
+		d.learn(100e-9*rng.NormFloat64(), 0)
+	}
+	before := d
+	for range 20 {
+		d.learn(1e-3*rng.NormFloat64(), 1e-6)
+	}
+	if math.Abs(d.sigma/before.sigma-1) > 0.01 || math.Abs(d.mean/before.mean-1) > 0.01 || math.Abs(d.late-before.late) > 0.001 {
+		t.Errorf("%+v, then %+v", before, d)
+	}
+	if l := d.at(10e-3, 100e-6); l.core+l.late < 0.95 { // one sigma of the prediction
+		t.Errorf("taken for a stray: %+v", l)
+	}
+}
+
 // The score of the true density has mean zero, and its mean square and mean slope are both the information.
 func TestDensityScoreHasNoBias(t *testing.T) {
 	d := density{sigma: 1e-7, late: 0.3, mean: 8e-7, stray: 0.01}

@@ -81,14 +81,14 @@ func (f *filter) sense(df *oscillator.Vector) {
 }
 
 // coasted adds the error e that a holdover of h seconds is expected to have made, in phase and in frequency, and opens the
-// drift anew. The two errors are one when the frequency left linearly; when the phase alone has moved, they are not.
-func (f *filter) coasted(e, h float64, linear bool) {
-	rate := 2 * e / h // a frequency that left linearly has erred by half of this on average
+// drift anew. The frequency is taken to have wandered off (random walk FM): with variance q per second it has q h by then and
+// the phase q h^3/3, with a covariance of q h^2/2. When the phase alone has moved, the two have nothing in common.
+func (f *filter) coasted(e, h float64, wandered bool) {
 	f.p[phase][phase] += e * e
-	f.p[frequency][frequency] += rate * rate
-	if linear {
-		f.p[phase][frequency] += e * rate
-		f.p[frequency][phase] += e * rate
+	f.p[frequency][frequency] += 3 * e * e / (h * h)
+	if wandered {
+		f.p[phase][frequency] += 1.5 * e * e / h
+		f.p[frequency][phase] += 1.5 * e * e / h
 	}
 	for i := range states {
 		f.p[drift][i], f.p[i][drift] = 0, 0

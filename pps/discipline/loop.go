@@ -255,8 +255,8 @@ func (l *Loop) judge(m pps.Measurement, now clock.Reading) (Refusal, error) {
 		}
 	}
 	if r.returning {
-		drifted := math.Abs(r.innovation) <= likely*(r.erred+l.noise.sigma)
-		l.filter.each(func(f *filter) { f.coasted(r.erred, float64(m.At.Sub(l.began)), drifted) })
+		wandered := math.Abs(r.innovation) <= likely*(r.erred+l.noise.sigma)
+		l.filter.each(func(f *filter) { f.coasted(r.erred, float64(m.At.Sub(l.began)), wandered) })
 	}
 	l.filter.update(&r.seen, &r.noise)
 	l.noise.learn(r.innovation, r.variance)

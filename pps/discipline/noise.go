@@ -30,7 +30,7 @@ const (
 	startStray   = 0.01
 	leastStray   = 1e-3
 	mostStray    = 0.1
-	straySpan    = 200.0  // S in core sigmas
+	straySpan    = 200.0  // S in core sigmas, or in those of the prediction where they are larger
 	learnOver    = 3000.0 // pulses
 	learnAtFirst = 12.0   // pulses that the start counts for
 )
@@ -55,7 +55,7 @@ func (d *density) at(v, extra float64) look {
 	rate := 1 / d.mean
 	tail := modifiedNormal(v, s, rate)
 	core, late := (1-d.late-d.stray)*normal, d.late*tail
-	p := core + late + d.stray/(2*straySpan*d.sigma)
+	p := core + late + d.stray/(2*straySpan*max(d.sigma, math.Sqrt(extra)))
 	// N' = -v N / ss, and E' = rate (N - E).
 	slopeN, slopeE := -v/ss*normal, rate*(normal-tail)
 	slope := (1-d.late-d.stray)*slopeN + d.late*slopeE
@@ -90,8 +90,9 @@ func scaledErfc(z float64) float64 {
 // the past forgotten over learnOver pulses.
 func (d *density) learn(v, extra float64) {
 	l := d.at(v, extra)
-	d.seen = min(d.seen+1, learnOver)
-	gain := 1 / d.seen
+	told := d.told(extra)
+	d.seen = min(d.seen+told, learnOver)
+	gain := told / d.seen
 	// A core residual's variance is that of core and prediction together.
 	share := l.core * gain / max(0.2, 1-d.late-d.stray)
 	variance := d.sigma * d.sigma
@@ -101,6 +102,15 @@ func (d *density) learn(v, extra float64) {
 	d.mean = max(shortestTail*d.sigma, min(longestTail*d.sigma, d.mean))
 	d.late = max(leastLate, min(mostLate, d.late+gain*(l.late-d.late)))
 	d.stray = max(leastStray, min(mostStray, d.stray+gain*(1-l.core-l.late-d.stray)))
+}
+
+// told is how much a residual tells of the noise, 0 to 1, where the prediction's variance is extra: little when the clock is
+// known much less well than a pulse, as after a holdover, and the residual is the clock's. The step of the algorithm for a core
+// with a known variance added has the factor (s^2/(s^2+extra))^2; up to a prediction ten times as uncertain as a pulse it is
+// taken for 1, which learns faster and is steady still.
+func (d *density) told(extra float64) float64 {
+	share := min(1, 100*d.sigma*d.sigma/extra)
+	return share * share
 }
 
 // widened returns the density of an edge that is only known to lie within an interval of the given width: its variance is

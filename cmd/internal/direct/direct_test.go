@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -312,6 +313,44 @@ func TestClockIsNotSteppedInHoldoverAndReturn(t *testing.T) {
 		before = x.Error
 		return true
 	})
+}
+
+// A pulse that was away for so long that the clock is milliseconds off is followed again at once, and the clock is right as
+// soon as a slew of 100 ppm can make it so. The limit is that of somebody who would rather have a bad clock than none.
+func TestPulseIsFollowedAfterALongHoldover(t *testing.T) {
+	const lost, slew = 2 * hour, 100e-6
+	for _, model := range []string{"pi-quiet", "pi-load", "pi-hwts", "tcxo", "ocxo"} {
+		for _, sensors := range []bool{true, false} {
+			for _, away := range []int{2 * hour, 12 * hour} {
+				t.Run(fmt.Sprintf("%s/sensors %v/%d h", model, sensors, away/hour), func(t *testing.T) {
+					t.Parallel()
+					if testing.Short() && away > 2*hour {
+						t.Skip("-short")
+					}
+					cfg := unit(t, model, 3, lost+away+900, sim.Fault{Name: sim.FaultAntenna, At: lost * time.Second, For: time.Duration(away) * time.Second})
+					cfg.World.Sensors, cfg.Engine.Loop.Limit = sensors, 1
+					off, locked := clock.Seconds(0), 0
+					mustRun(t, cfg, func(x Sample) bool {
+						switch {
+						case x.Second < lost+away:
+							off = x.Error
+						case x.Snapshot.Estimate.Mode == discipline.Locked:
+							locked = x.Second - lost - away
+						}
+						if x.Dishonest() {
+							t.Errorf("second %d: %+v", x.Second, x)
+						}
+						return locked == 0
+					})
+					within := 30 + math.Abs(float64(off))/slew
+					t.Logf("%.0f us off, locked after %d s", 1e6*float64(off), locked)
+					if locked == 0 || float64(locked) > within {
+						t.Errorf("%.0f us off, locked after %d s, want at most %.0f s", 1e6*float64(off), locked, within)
+					}
+				})
+			}
+		}
+	}
 }
 
 func BenchmarkMarksAndEdges(b *testing.B) { benchmark(b, false) }
