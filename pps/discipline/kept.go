@@ -29,6 +29,10 @@ func (k Kept) Settled(at clock.Mono) Kept {
 // a holdover.
 const keptDrift clock.Ratio = 20e-6
 
+// keptFor is how long a clock that was served binds the loop that comes after: the longest interval between two questions of a
+// client (RFC 5905, 7.3: 2^10 s). Whoever has heard of it has asked again by then and was told that it is unsynchronised.
+const keptFor clock.Seconds = 1024
+
 // MayBeOff returns by how much the clock may be wrong at an instant.
 func (k *Kept) MayBeOff(at clock.Mono) clock.Seconds {
 	return k.Bound + clock.Seconds(max(keptDrift, k.Growth))*max(0, at.Sub(k.At.Mono))

@@ -477,6 +477,9 @@ func (l *Loop) Advance(now clock.Reading) error {
 	if l.mode == Acquiring && now.Mono.Sub(l.accepted) > refusing {
 		l.Restart("no pulse")
 	}
+	if l.kept != nil && now.Mono.Sub(l.kept.At.Mono) > keptFor {
+		l.kept = nil
+	}
 	if l.mode != Holdover {
 		return nil
 	}

@@ -144,6 +144,22 @@ func TestRestartedEngineKnowsHowWellTheRateWasKnown(t *testing.T) {
 	}
 }
 
+// What was kept of a clock may be wrong. Then every pulse contradicts it, each more than the last, and it has to end.
+func TestRestartedEngineFollowsThePulseInTheEnd(t *testing.T) {
+	r := newResumed(t, 1)
+	r.run(60, locked)
+	r.run(300, nil)
+	r.cfg.Kept = r.die()
+	r.cfg.Kept.Steering += 120e-6 // and Growth says that it is known
+	r.run(4, nil)
+	r.start(t)
+	took := r.run(1200, locked)
+	t.Logf("locked after %d s: %s", took, r.engine.Snapshot().Estimate.Reason)
+	if took < 900 || took > 1024+60 {
+		t.Errorf("locked after %d s, want 1024 s and what it takes then", took)
+	}
+}
+
 // Without what was kept an Engine has the budget of a machine that starts: this is what Kept is for.
 func TestEngineWithoutKeptSteps(t *testing.T) {
 	r := newResumed(t, 1)
