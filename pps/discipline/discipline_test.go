@@ -308,22 +308,53 @@ func TestDensityLearnsCoreAndTail(t *testing.T) {
 	}
 }
 
-// What a clock is off by after a holdover says nothing of the pulses that find it out.
-func TestDensityLearnsNothingFromAClockNotKnown(t *testing.T) {
+// Residuals much smaller than a prediction was known to are chance: the noise learned from thousands of pulses stays.
+func TestDensityKeepsItsNoiseWhereAPredictionIsUncertain(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	d := newDensity()
 	for range 3000 {
 		d.learn(100e-9*rng.NormFloat64(), 0)
 	}
-	before := d
-	for range 20 {
-		d.learn(1e-3*rng.NormFloat64(), 1e-6)
+	before := d.sigma
+	for range 10 {
+		d.learn(1e-6*rng.NormFloat64(), 1e-10)
 	}
-	if math.Abs(d.sigma/before.sigma-1) > 0.01 || math.Abs(d.mean/before.mean-1) > 0.01 || math.Abs(d.late-before.late) > 0.001 {
-		t.Errorf("%+v, then %+v", before, d)
+	if d.sigma < 0.9*before {
+		t.Errorf("the core's sigma was %v and is %v", before, d.sigma)
 	}
-	if l := d.at(10e-3, 100e-6); l.core+l.late < 0.95 { // one sigma of the prediction
-		t.Errorf("taken for a stray: %+v", l)
+}
+
+// What a clock is off by at the end of a holdover says nothing of the pulse that finds it out, though it is more than expected.
+func TestNoiseIsNotLearnedFromTheEndOfAHoldover(t *testing.T) {
+	p := newPlant(t, Default(), 0.001, 10e-6)
+	p.noise = gauss(100e-9)
+	p.run(3600, true)
+	before := p.loop.noise
+	p.run(1800, false)
+	now := p.now().Mono
+	erred := float64(p.loop.erred(now, now.Sub(p.loop.accepted)))
+	if p.loop.Mode() != Holdover || erred < 20*before.sigma {
+		t.Fatalf("%v, may have erred %v", p.loop.Mode(), erred)
+	}
+	p.y += 2 * erred // for a second
+	p.advance()
+	p.y -= 2 * erred
+	if refusal, err := p.pulse(0); refusal != "" || err != nil {
+		t.Fatal(refusal, err)
+	}
+	if after := p.loop.noise; math.Abs(after.sigma/before.sigma-1) > 0.01 {
+		t.Errorf("the core's sigma was %v and is %v", before.sigma, after.sigma)
+	}
+}
+
+// A pulse that is as far from the prediction of a holdover as that may have erred is no stray.
+func TestDensityBelievesThePulseThatEndsAHoldover(t *testing.T) {
+	d := newDensity()
+	for _, erred := range []float64{1e-6, 1e-4, 1e-2} {
+		after := d.after(erred)
+		if l := after.at(erred, erred*erred); l.core+l.late < 0.95 {
+			t.Errorf("%v s: %+v", erred, l)
+		}
 	}
 }
 

@@ -47,6 +47,7 @@ const (
 	coreSigmas   = 0.25   // in the bound, times the core's sigma: a density learned wrong shifts its mean by less
 	rehearsed    = 4.0    // in the bound, times the rehearsals' root mean square
 	likely       = 2.0    // times what a holdover was expected to err; more is the pulse's move, not the frequency's
+	knownWithin  = 10.0   // core sigmas: a pulse that ends a holdover which may have erred more teaches nothing of the noise
 	silence      = 2.6    // s without any edge begin a holdover: two missed pulses and a tick
 	plainLates   = 2      // late edges in a row that are believed to be chance
 	uncertain    = 60.0   // s after a lock in which it may be the frequency that is wrong
@@ -232,7 +233,7 @@ func (l *Loop) compare(m *pps.Measurement) (r residual) {
 	}
 	z := float64(m.Offset-l.cfg.Bias) - r.quantised
 	r.innovation, r.variance = z-l.filter.mean.s[phase], l.filter.mean.p[phase][phase]+r.erred*r.erred
-	r.noise = l.noise.widened(float64(m.Width))
+	r.noise = l.noise.widened(float64(m.Width)).after(r.erred)
 	r.seen = l.filter.look(z, r.erred*r.erred, &r.noise)
 	return r
 }
@@ -259,7 +260,9 @@ func (l *Loop) judge(m pps.Measurement, now clock.Reading) (Refusal, error) {
 		l.filter.each(func(f *filter) { f.coasted(r.erred, float64(m.At.Sub(l.began)), wandered) })
 	}
 	l.filter.update(&r.seen, &r.noise)
-	l.noise.learn(r.innovation, r.variance)
+	if r.erred <= knownWithin*l.noise.sigma { // else the residual is the clock's
+		l.noise.learn(r.innovation, r.variance)
+	}
 	if late {
 		return Late, l.servo()
 	}

@@ -15,6 +15,7 @@ type density struct {
 	mean  float64 // s, their mean lateness T
 	stray float64 // share of strays
 	seen  float64 // pulses learned from
+	erred float64 // s, what a holdover is expected to have erred that the pulse ends; 0: none
 }
 
 // What is believed before the first pulses, and between what limits the rest is learned.
@@ -30,7 +31,7 @@ const (
 	startStray   = 0.01
 	leastStray   = 1e-3
 	mostStray    = 0.1
-	straySpan    = 200.0  // S in core sigmas, or in those of the prediction where they are larger
+	straySpan    = 200.0  // S in core sigmas, or in what a holdover is expected to have erred
 	learnOver    = 3000.0 // pulses
 	learnAtFirst = 12.0   // pulses that the start counts for
 )
@@ -55,7 +56,7 @@ func (d *density) at(v, extra float64) look {
 	rate := 1 / d.mean
 	tail := modifiedNormal(v, s, rate)
 	core, late := (1-d.late-d.stray)*normal, d.late*tail
-	p := core + late + d.stray/(2*straySpan*max(d.sigma, math.Sqrt(extra)))
+	p := core + late + d.stray/(2*straySpan*max(d.sigma, d.erred))
 	// N' = -v N / ss, and E' = rate (N - E).
 	slopeN, slopeE := -v/ss*normal, rate*(normal-tail)
 	slope := (1-d.late-d.stray)*slopeN + d.late*slopeE
@@ -90,27 +91,25 @@ func scaledErfc(z float64) float64 {
 // the past forgotten over learnOver pulses.
 func (d *density) learn(v, extra float64) {
 	l := d.at(v, extra)
-	told := d.told(extra)
-	d.seen = min(d.seen+told, learnOver)
-	gain := told / d.seen
+	d.seen = min(d.seen+1, learnOver)
+	gain := 1 / d.seen
 	// A core residual's variance is that of core and prediction together.
 	share := l.core * gain / max(0.2, 1-d.late-d.stray)
 	variance := d.sigma * d.sigma
 	variance += share * (v*v - extra - variance)
-	d.sigma = math.Sqrt(max(leastSigma*leastSigma, d.sigma*d.sigma/4, variance))
+	least := max(0.25, 1-learnAtFirst*gain) * d.sigma * d.sigma // an uncertain prediction must not make the noise small
+	d.sigma = math.Sqrt(max(leastSigma*leastSigma, least, variance))
 	d.mean += gain * l.late / max(0.02, d.late) * (v - d.mean)
 	d.mean = max(shortestTail*d.sigma, min(longestTail*d.sigma, d.mean))
 	d.late = max(leastLate, min(mostLate, d.late+gain*(l.late-d.late)))
 	d.stray = max(leastStray, min(mostStray, d.stray+gain*(1-l.core-l.late-d.stray)))
 }
 
-// told is how much a residual tells of the noise, 0 to 1, where the prediction's variance is extra: little when the clock is
-// known much less well than a pulse, as after a holdover, and the residual is the clock's. The step of the algorithm for a core
-// with a known variance added has the factor (s^2/(s^2+extra))^2; up to a prediction ten times as uncertain as a pulse it is
-// taken for 1, which learns faster and is steady still.
-func (d *density) told(extra float64) float64 {
-	share := min(1, 100*d.sigma*d.sigma/extra)
-	return share * share
+// after returns the density of a pulse that ends a holdover which is expected to have erred so much: where the prediction is
+// worse than a pulse, strays are rare within its error as well.
+func (d density) after(erred float64) density {
+	d.erred = erred
+	return d
 }
 
 // widened returns the density of an edge that is only known to lie within an interval of the given width: its variance is

@@ -329,21 +329,27 @@ func TestPulseIsFollowedAfterALongHoldover(t *testing.T) {
 					}
 					cfg := unit(t, model, 3, lost+away+900, sim.Fault{Name: sim.FaultAntenna, At: lost * time.Second, For: time.Duration(away) * time.Second})
 					cfg.World.Sensors, cfg.Engine.Loop.Limit = sensors, 1
-					off, locked := clock.Seconds(0), 0
+					off, locked, noise := clock.Seconds(0), 0, [2]clock.Seconds{}
 					mustRun(t, cfg, func(x Sample) bool {
+						est := &x.Snapshot.Estimate
 						switch {
+						case x.Second < lost:
+							noise[0] = est.Pulse.Core
 						case x.Second < lost+away:
 							off = x.Error
-						case x.Snapshot.Estimate.Mode == discipline.Locked:
-							locked = x.Second - lost - away
+						case est.Mode == discipline.Locked:
+							locked, noise[1] = x.Second-lost-away, est.Pulse.Core
 						}
 						if x.Dishonest() {
 							t.Errorf("second %d: %+v", x.Second, x)
 						}
 						return locked == 0
 					})
-					within := 30 + math.Abs(float64(off))/slew
-					t.Logf("%.0f us off, locked after %d s", 1e6*float64(off), locked)
+					within := 60 + math.Abs(float64(off))/slew
+					t.Logf("%.0f us off, locked after %d s; noise %v, then %v", 1e6*float64(off), locked, noise[0], noise[1])
+					if ratio := noise[1] / noise[0]; ratio < 0.5 || ratio > 2 {
+						t.Errorf("the pulse's noise was %v and is %v", noise[0], noise[1])
+					}
 					if locked == 0 || float64(locked) > within {
 						t.Errorf("%.0f us off, locked after %d s, want at most %.0f s", 1e6*float64(off), locked, within)
 					}
