@@ -146,6 +146,49 @@ func TestLoopRefusesStrayPulses(t *testing.T) {
 	}
 }
 
+// Pulses that agree twice and then no more leave the clock as it ran before, not removing for ever what the two had told.
+func TestLoopUndoesWhatItDidForPulsesThatDoNotAgree(t *testing.T) {
+	p := newPlant(t, Default(), 90e-6, 0)
+	if err := p.loop.Resume(&Kept{At: p.now(), Bound: 100e-6}); err != nil {
+		t.Fatal(err)
+	}
+	p.run(3, true)
+	if p.loop.Mode() != Acquiring || p.steer > -10e-6 {
+		t.Fatalf("%v, steering %v", p.loop.Mode(), p.steer)
+	}
+	for _, far := range []float64{30e-3, -20e-3, 10e-3, -30e-3} {
+		if _, err := p.pulse(far); err != nil {
+			t.Fatal(err)
+		}
+		p.advance()
+	}
+	if p.loop.Mode() != FreeRunning || p.steer != 0 {
+		t.Errorf("%v, steering %v", p.loop.Mode(), p.steer)
+	}
+	off := p.error
+	p.run(100, false)
+	if p.error != off || float64(p.loop.kept.Bound) < 100e-6+math.Abs(off-90e-6)*0.99 {
+		t.Errorf("off by %v and 100 s later by %v; it is taken to be within %v", off, p.error, p.loop.kept.Bound)
+	}
+}
+
+// What another program's step makes the loop check again is no reason to forget the crystal's rate.
+func TestLoopKeepsItsRateWhenItChecksAgain(t *testing.T) {
+	p := newPlant(t, Default(), 0.001, 10e-6)
+	p.run(100, true)
+	p.shift, p.error = p.shift+1_000_000, p.error+1e-3
+	p.run(1, true)
+	for _, far := range []float64{30e-3, -20e-3, 10e-3, -30e-3, 25e-3} {
+		if _, err := p.pulse(far); err != nil {
+			t.Fatal(err)
+		}
+		p.advance()
+	}
+	if p.loop.Mode() != FreeRunning || math.Abs(p.steer+10e-6) > 1e-6 {
+		t.Errorf("%v, steering %v", p.loop.Mode(), p.steer)
+	}
+}
+
 func TestLoopRefusesASecondPulseWithinASecond(t *testing.T) {
 	p := newPlant(t, Default(), 0, 0)
 	p.run(20, true)

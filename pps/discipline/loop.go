@@ -85,6 +85,8 @@ type Loop struct {
 
 	at     clock.Mono    // instant of the filter's state
 	steer  clock.Ratio   // in force since before at
+	before clock.Ratio   // what keeps its rate, in force before the loop began to acquire
+	begun  clock.Mono    // when that was
 	given  clock.Seconds // phase given to the clock by steering and steps, so that x - given is the bare oscillator
 	anchor clock.Reading // last reading; Real - Mono and Boot - Mono must stay
 
@@ -143,10 +145,32 @@ func (l *Loop) Steady() clock.Ratio {
 
 // Restart forgets the phase, so that the next pulses may step the clock again. Only for a unit that serves nothing.
 func (l *Loop) Restart(reason string) {
+	if l.mode == Acquiring {
+		l.undo()
+	}
 	l.mode, l.reason, l.first, l.inARow, l.lates = FreeRunning, reason, nil, 0, 0
 	l.past.Forget()
 	if !l.everLocked {
 		l.noise = newDensity()
+	}
+}
+
+// undo steers the clock as it was steered before the pulses came that are not followed any more: what removed an offset would go
+// on for ever. By how much they have moved it is added to what a clock that was served may be off by.
+func (l *Loop) undo() {
+	if l.steer == l.before {
+		return
+	}
+	actual, effective, err := l.clock.SetFrequency(l.before)
+	if err != nil {
+		return // the next pulse will tell
+	}
+	l.advanceTo(max(effective, l.at))
+	l.steer = actual
+	if l.kept != nil {
+		k := *l.kept
+		k.Bound += magnitude(l.given - clock.Seconds(l.before)*l.at.Sub(l.begun))
+		l.kept = &k
 	}
 }
 
@@ -158,6 +182,7 @@ func (l *Loop) moved(d clock.Seconds, reason string) {
 		return
 	}
 	l.mode, l.inARow, l.needed, l.reason = Acquiring, 0, requalified, reason
+	l.before = clock.Ratio(max(-maxSteer, min(maxSteer, -l.filter.mean.s[frequency])))
 }
 
 // watch compares a reading with the last one and returns false when the clock was moved or the machine slept.
@@ -347,6 +372,7 @@ func (l *Loop) begin(m pps.Measurement, now clock.Reading) (Refusal, error) {
 	start.p[drift][drift] = initialDrift * initialDrift
 	l.filter, l.terms = newBank(start, l.noise.sigma, dt), l.sensor.Terms()
 	l.at, l.given, l.first = m.At, 0, nil
+	l.before, l.begun = l.steer, m.At
 	l.newer, l.older = nil, nil
 	l.mode, l.reason = Acquiring, "the loop settles"
 	l.accept(m)
