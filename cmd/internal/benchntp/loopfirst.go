@@ -221,7 +221,10 @@ func spin() error {
 	if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}, 0); err != nil {
 		return os.NewSyscallError("sched_setattr", err)
 	}
-	for {
+	for n := 0; ; n++ {
+		if n < 0 {
+			n = 0
+		}
 	}
 }
 
@@ -249,9 +252,12 @@ func compareLoop(ctx context.Context, net *network, number, rounds int, span tim
 		name   string
 		figure func(latencies) float64
 	}{
-		{"published p99.9 us", func(l latencies) float64 { return 1e6 * l.Published }}, {"largest", func(l latencies) float64 { return 1e6 * l.PublishedMax }},
-		{"wake-up p99.9 us", func(l latencies) float64 { return 1e6 * l.Late }}, {"largest", func(l latencies) float64 { return 1e6 * l.LateMax }},
-		{"events", func(l latencies) float64 { return float64(l.Events) }}, {"dropped", func(l latencies) float64 { return float64(l.Dropped) }},
+		{"published p99.9 us", func(l latencies) float64 { return 1e6 * l.Published }},
+		{"largest", func(l latencies) float64 { return 1e6 * l.PublishedMax }},
+		{"wake-up p99.9 us", func(l latencies) float64 { return 1e6 * l.Late }},
+		{"largest", func(l latencies) float64 { return 1e6 * l.LateMax }},
+		{"events", func(l latencies) float64 { return float64(l.Events) }},
+		{"dropped", func(l latencies) float64 { return float64(l.Dropped) }},
 		{"requests/s", func(l latencies) float64 { return l.rate }},
 	}
 	fmt.Printf("\n%-12s", "loop")
