@@ -45,18 +45,13 @@ const tolerance = 50 * time.Millisecond
 
 const startLimit = 10 * time.Second // from power to page
 
-// patience is for what takes seconds on an idle machine. That of `make test` has other tests to run.
-var patience = func() time.Duration {
-	if level() == short {
-		return 6 * time.Minute
-	}
-	return 3 * time.Minute
-}()
+// patience is for what takes seconds on an idle machine.
+const patience = 3 * time.Minute
 
 // levels are how much is run: no more than the making of the image by `make test`, as the unit hears the emulated line at whatever
 // baud rate it tries just then, and one found at 4800 never locks; some by `make e2e`, all by `make e2e-long`.
 const (
-	short = iota
+	none = iota
 	some
 	all
 )
@@ -69,7 +64,7 @@ func level() int {
 	case os.Getenv("E2E") != "":
 		return some
 	}
-	return short
+	return none
 }
 
 var scenarios = []struct {
@@ -131,13 +126,12 @@ func keepsTime(t *testing.T, img string) {
 	serves(t, u)
 }
 
-// starts fails unless the page answers, within the limit where the machine had a processor to spare for that. What `make test`
-// runs on may be slow.
+// starts fails unless the page answers, within the limit where the machine had a processor to spare for that.
 func (u *Unit) starts() {
 	u.t.Helper()
 	s := u.Await(patience)
 	u.t.Logf("power to page: %.1f s, %.1f s of a processor; others had %.2f", s.Real.Seconds(), s.Used.Seconds(), s.Others)
-	if level() > short && s.Real > startLimit && s.Others < spare {
+	if s.Real > startLimit && s.Others < spare {
 		u.t.Errorf("power to page: %v, want %v", s.Real, startLimit)
 	}
 }
